@@ -130,6 +130,9 @@ class ServerConfig(Group):
     """Send OpenTelemetry traces, where `OTEL_EXPORTER_OTLP_ENDPOINT` says."""
     console: bool = True
     """Serve the console, a page to talk to the server, at `/`."""
+    testing: bool = False
+    """Be a double for tests of clients: stages that no setting names play a script, which is set by
+    HTTP, and what comes is kept for the test to read (`docs/testing.md`). For one worker."""
     replica: Annotated[str | None, AfterValidator(valid_replica)] = None
     """Name of this server among replicas, as hosts have them: the name or the address of a pod will
     do. The ids of its calls carry it, so that each replica knows which other one has a call. With
@@ -190,6 +193,16 @@ class ServerConfig(Group):
                 )
             )
         return name
+
+    @field_validator("testing")
+    @classmethod
+    def _check_workers(cls, testing: bool, info: ValidationInfo) -> bool:
+        """Refuse several workers, of which each would have a script of its own."""
+        if testing and info.data.get("workers", 1) > 1:
+            raise ValueError(
+                _("a script is of one process: set server.workers to 1, or leave testing off")
+            )
+        return testing
 
     @field_validator("replica_url")
     @classmethod
@@ -573,6 +586,13 @@ class Settings(BaseSettings):
         _tell_models_dir(self, self.models.dir)
         for stack in self.stacks.values():
             _tell_models_dir(stack, self.models.dir)
+        return self
+
+    @model_validator(mode="after")
+    def _answer_once(self) -> Self:
+        """Let a server under test not speculate: a rule of its script counts for one response."""
+        if self.server.testing and "speculative" not in self.vad.model_fields_set:
+            self.vad = self.vad.model_copy(update={"speculative": False})
         return self
 
     @field_validator("stacks")

@@ -51,7 +51,7 @@ try:
     from serving.installing import install, refuse_incomplete, start_again
     from serving.lifecycle import Lifecycle
     from serving.ollama_offer import find_ollama
-    from serving.open_sessions import OpenSessions
+    from serving.open_sessions import Listener, OpenSessions
     from serving.operator_routes import operator_routes
     from serving.process.seat import ALONE, Seat, check_temporary_files, seats
     from serving.process.server import listener_of, serve, settled, work
@@ -62,6 +62,8 @@ try:
     from serving.silent_services import warning_of_silent_services
     from serving.stacks import Stacks
     from serving.store.shared import SharedStore
+    from serving.testing.desk import Desk
+    from serving.testing.routes import testing_routes
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -107,6 +109,9 @@ def create_app(
         ProviderSetupError: A provider cannot work as configured.
         ConfigError: A setting needs a library that is not installed, or another setting.
     """
+    desk = Desk() if settings.server.testing else None
+    if desk is not None and manager is None:
+        manager = desk.manager(settings)
     stacks = Stacks(settings, manager)
     metrics = Metrics([stack.name for stack in stacks])
     tracer = _tracer() if settings.server.tracing else None
@@ -123,9 +128,17 @@ def create_app(
     access = Access(settings.server, client_secrets)
     store = SharedStore(settings, metrics)
     recorder = Recorder(settings, metrics) if settings.recording.dir is not None else None
-    listeners = [recorder.listen] if recorder is not None else []
+    listeners: list[Listener] = [recorder.listen] if recorder is not None else []
+    listeners += [desk.listen] if desk is not None else []
     sessions = OpenSessions(
-        settings, lifecycle, metrics, tracer, tool_servers, store.leases, listeners
+        settings,
+        lifecycle,
+        metrics,
+        tracer,
+        tool_servers,
+        store.leases,
+        listeners,
+        None if desk is None else desk.faults,
     )
     calls = Calls(settings, sessions, lifecycle, seat.worker)
     admission = Admission(settings, stacks, access, lifecycle)
@@ -175,6 +188,8 @@ def create_app(
     app.include_router(health_routes(lifecycle, lambda: metrics.open_sessions(sessions.active)))
     app.include_router(operator_routes(stacks, access, lifecycle, metrics))
     paths = list(services)
+    if desk is not None:
+        app.include_router(testing_routes(desk, access, sessions, settings.server))
     app.include_router(http_routes(settings, access, stacks, client_secrets, paths, lifecycle))
     app.include_router(CallRoutes(*of_calls).router(services))
     for path, service in services.items():
@@ -225,6 +240,7 @@ def main(argv: list[str] | None = None) -> None:
         "log_level": given.log_level,
         "log_json": given.log_json or None,
         "insecure": given.insecure or None,
+        "testing": given.testing or None,
     }
     flags = {name: value for name, value in server.items() if value is not None}
     stacks = {name: {"profile": stack_profile} for name, stack_profile in given.stack}

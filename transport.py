@@ -186,7 +186,7 @@ class RealtimeTransport(BaseTransport):
         )
         self._push_turn = pipeline.push
         reason = "the client left"
-        expiry = self._loop.call_later(self._session.lifetime_s, self._expire)
+        expiry = self._loop.call_later(self._session.lifetime_s, self.expire)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
@@ -214,6 +214,10 @@ class RealtimeTransport(BaseTransport):
             await asyncio.shield(self._release(pipeline))
         return self._peer.left or reason
 
+    def expire(self) -> None:
+        """End the session as its time is up."""
+        self._perform(self._session.expire())
+
     def leave(self, grace_s: float) -> None:
         """End the session when no response is running any more, at the latest in `grace_s` s."""
         self._loop.call_later(grace_s, self._go_away)
@@ -234,9 +238,6 @@ class RealtimeTransport(BaseTransport):
 
     def _go_away(self) -> None:
         self._perform(self._session.go_away())
-
-    def _expire(self) -> None:
-        self._perform(self._session.expire())
 
     async def _deliver(self) -> None:
         await self._peer.deliver(self.report)

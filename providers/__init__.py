@@ -87,5 +87,6 @@ __all__ = [
     "running_pipeline",
     "sherpa",
     "stt",
+    "testing_stages",
     "tts",
 ]

@@ -32,6 +32,8 @@ class StageFailure(Exception):
 
     remedy: str | None = None
     """The remedy; None: the provider's remedy for this kind of failure."""
+    code: str | None = None
+    """The code for the client; None: that of this kind of failure."""
 
     def __init__(self, reason: str, quoted: str = "") -> None:
         """Describe a failure.

@@ -92,7 +92,7 @@ def failure_reason(
     def told(reason: str) -> str:
         return provider.redacted(f"{stage} {provider.label} failed: {reason}. {remedy}")
 
-    code = _CODES.get(category, "provider_error")
+    code = (known and known.code) or _CODES.get(category, "provider_error")
     discreet = told(_discreet_reason(frame, known, category) or reason)
     return FailureReason(told(reason), code, stage=stage, discreet=discreet)
 

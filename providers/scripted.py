@@ -47,6 +47,12 @@ _HUM = (3000 * np.sin(2 * np.pi * 220 / WIRE_RATE * np.arange(WIRE_RATE))).astyp
 do not measure it."""
 
 
+def hum(length_ms: float) -> bytes:
+    """Return the sound of the scripted voices: 16-bit PCM at 24 kHz."""
+    length = int(length_ms * WIRE_RATE / 1000) * 2
+    return (_HUM * (length // len(_HUM) + 1))[:length]
+
+
 class _Script(Options):
     fail: Failure | None = None
 
@@ -215,8 +221,7 @@ class _ScriptedTTSService(ClauseVoice):
         await asyncio.sleep(self._script.delay_ms / 1000)
         if self._script.fail == "start":
             raise RuntimeError("the script says so")
-        length = int(len(text) * self._script.ms_per_character * WIRE_RATE / 1000) * 2
-        audio = (_HUM * (length // len(_HUM) + 1))[:length]
+        audio = hum(len(text) * self._script.ms_per_character)
         step = WIRE_RATE // 10 * 2
         for start in range(0, len(audio), step):
             yield audio[start : start + step]

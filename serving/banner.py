@@ -87,6 +87,8 @@ def _where(settings: Settings, addresses: Addresses | None, udp_port: int | None
             rows[_("SDK")] = f'base_url="{addresses.base_url}"'
         if server.console:
             rows[_("browser")] = addresses.page
+    if server.testing:
+        rows[_("test")] = _("a script is played: POST /testing/script")
     if udp_port is not None:
         rows[_("calls")] = _("by WebRTC, UDP port {port}").format(port=udp_port)
     if server.host in ANY_ADDRESS:

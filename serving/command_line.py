@@ -44,6 +44,11 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=whole_number, help=_("processes, about one per core (default 1)")
     )
+    parser.add_argument(
+        "--testing",
+        action="store_true",
+        help=_("play a script, which tests of clients set by HTTP (docs/testing.md)"),
+    )
     parser.add_argument("--debug", action="store_true", help=_("log what every stage does"))
     parser.add_argument("--log-level", metavar="LEVEL", help=_("debug, info, warning or error"))
     parser.add_argument(
@@ -121,6 +126,7 @@ def chosen(given: argparse.Namespace, profile: str | None) -> Chosen:
     ]
     switches = {
         "insecure": given.insecure,
+        "testing": given.testing,
         "debug": given.debug,
         "log-json": given.log_json,
         "record-redact": given.record_redact,

@@ -12,6 +12,7 @@ from loguru import logger
 
 from config import LimitsConfig, Settings
 from peers.base import NotConnected, Peer, PeerGone
+from peers.faulty import FaultyPeer, Faults
 from peers.tapped import Tap, TappedPeer, Taps
 from realtime_session import RealtimeSession
 from serving.admission import Admitted
@@ -32,6 +33,7 @@ from translation.transport import TranslationTransport
 from transport import RealtimeTransport
 from wire.envelope import error_event
 from wire.errors import ProtocolError
+from wire.media import Media
 
 Listener = Callable[[Admitted], Tap | None]
 """Returns what listens to a session that begins; None: nothing does."""
@@ -62,6 +64,11 @@ class Place:
         elif self.task is not None and not self.task.cancelling():
             # Once: a second time would interrupt its tidying up.
             self.task.cancel()
+
+    def expire(self) -> None:
+        """End the session as if its time were up."""
+        if self.transport is not None:
+            self.transport.expire()
 
 
 class Answered(Protocol):
@@ -108,6 +115,7 @@ class OpenSessions:
         tool_servers: McpServers | None = None,
         leases: Leases | None = None,
         listeners: Sequence[Listener] = (),
+        faults: Callable[[Admitted], Faults] | None = None,
     ) -> None:
         """Prepare.
 
@@ -119,6 +127,8 @@ class OpenSessions:
             tool_servers: The MCP servers that sessions may use; None: those of the settings.
             leases: Count the sessions of a key over all servers; None: each process for itself.
             listeners: Are asked, of every session, for what listens to it.
+            faults: Is asked, of every session that something listens to, for what says which faults
+                it has; None: none has any.
         """
         self._settings = settings
         self._leases = leases
@@ -127,6 +137,7 @@ class OpenSessions:
         self._tracer = tracer
         self._tool_servers = tool_servers or McpServers(settings)
         self._listeners = listeners
+        self._faults = faults
         self._places: set[Place] = set()
         self._guests: set[Guest] = set()
         self._fewer = asyncio.Event()
@@ -159,6 +170,14 @@ class OpenSessions:
             known.leave(grace_s)
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s + CLOSING_S)
+
+    async def end_all(self) -> None:
+        """End all sessions at once, and wait until they are over; further ones may begin."""
+        tasks = [place.task for place in self._places if place.task is not None]
+        for known in self._served():
+            known.leave(0)
+        if tasks:
+            await asyncio.wait(tasks, timeout=2 * CLOSING_S)
 
     def hurry(self) -> None:
         """End what `drain` lets go on: sessions, and responses."""
@@ -270,7 +289,7 @@ class OpenSessions:
         )
         own = peer if call is None else call.client
         if tap is not None:
-            peer = TappedPeer(peer, tap, admitted.dialect())
+            peer = self._tapped(admitted, place, peer, tap)
         log.opened(admitted.client, admitted.label, call.call_id if call is not None else None)
         # Only a server that stops cancels a session.
         reason = CloseReason.SERVER_STOPS.value
@@ -303,6 +322,15 @@ class OpenSessions:
         """Return what listens to a session; None: nothing does."""
         taps = [tap for listener in self._listeners if (tap := listener(admitted)) is not None]
         return Taps(taps) if len(taps) > 1 else next(iter(taps), None)
+
+    def _tapped(self, admitted: Admitted, place: Place, peer: Peer, tap: Tap) -> TappedPeer:
+        """Return a session's client, with `tap` in between."""
+        dialect = admitted.dialect()
+        if self._faults is None:
+            return TappedPeer(peer, tap, dialect)
+        plays = admitted.config.media is Media.TRACKS
+        faults = self._faults(admitted)
+        return FaultyPeer(peer, tap, dialect, faults, place.expire, plays=plays)
 
     def _transport(
         self, admitted: Admitted, log: TurnLog, peer: Peer, opener: Peer

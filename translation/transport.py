@@ -129,7 +129,7 @@ class TranslationTransport:
         )
         self._push_turn = pipeline.push
         reason = CloseReason.CLIENT_DONE.value
-        expiry = self._loop.call_later(self._session.lifetime_s, self._expire)
+        expiry = self._loop.call_later(self._session.lifetime_s, self.expire)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
@@ -156,6 +156,10 @@ class TranslationTransport:
             await asyncio.shield(self._release(pipeline))
         return self._peer.left or reason
 
+    def expire(self) -> None:
+        """End the session as its time is up."""
+        self._perform(self._session.expire())
+
     def leave(self, grace_s: float) -> None:
         """Translate what was said so far and end the session, at the latest in `grace_s` s."""
         self._loop.call_later(grace_s, self._go_away)
@@ -171,9 +175,6 @@ class TranslationTransport:
 
     def _go_away(self) -> None:
         self._perform(self._session.go_away())
-
-    def _expire(self) -> None:
-        self._perform(self._session.expire())
 
     async def _deliver(self) -> None:
         await self._peer.deliver(self.report)

@@ -27,6 +27,7 @@ LAYERS = (
     "session",
     "realtime_session",
     "telemetry",
+    "testing",
     "turn_detection",
     "providers",
     "own_processors",
@@ -47,6 +48,7 @@ LAYERS = (
     "push_to_talk_app",
     "test_client",
     "open_realtime_server",
+    "open_realtime_pytest",
 )
 """Folders and modules, from the bottom (the core) to the top (sockets and programs)."""
 

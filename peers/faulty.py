@@ -1,0 +1,87 @@
+"""A peer whose connection is lost when a test's script says so, or whose session's time is up.
+
+Clients are tested with what seldom happens: it is counted here, behind which event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+from peers.base import Peer, PeerGone
+from peers.tapped import Tap, TappedPeer
+from session.effects import OutputAudio
+from session.reports import PlaybackReport
+from wire.dialect import Dialect
+from wire.envelope import ServerEvent
+from wire.response_events import OutputAudioDelta
+
+Fault = Literal["drop", "expire"]
+Faults = Callable[[str], Fault | None]
+"""Is told the type of each event that is sent, and returns what happens behind it."""
+
+
+class FaultyPeer(TappedPeer):
+    """A peer that somebody listens to, with faults (`peers.base.Peer`)."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        tap: Tap,
+        dialect: Dialect,
+        faults: Faults,
+        expire: Callable[[], None],
+        *,
+        plays: bool,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            peer: See `TappedPeer`.
+            tap: See `TappedPeer`.
+            dialect: See `TappedPeer`.
+            faults: Says what happens.
+            expire: Ends the session as if its time were up.
+            plays: Whether audio travels apart from the events, which it then is none of.
+        """
+        super().__init__(peer, tap, dialect)
+        self._faults = faults
+        self._expire = expire
+        self._plays = plays
+        self._lost = False
+
+    def send(self, event: ServerEvent) -> None:
+        """Queue an event, unless the connection is lost already."""
+        if not self._lost:
+            super().send(event)
+            self._happen(event.type)
+
+    def reply(self, event: ServerEvent) -> None:
+        """Queue an event for whoever asked, unless the connection is lost already."""
+        if not self._lost:
+            super().reply(event)
+            self._happen(event.type)
+
+    def play(self, audio: OutputAudio) -> None:
+        """Queue audio, unless the connection is lost already."""
+        if not self._lost:
+            super().play(audio)
+            if not self._plays:
+                self._happen(OutputAudioDelta.type)
+
+    async def deliver(self, report: Callable[[PlaybackReport], None]) -> None:
+        """Deliver what is queued, and lose the connection behind that if it is to be lost."""
+        await super().deliver(report)
+        if self._lost:
+            # Nobody closes a connection that is gone: its client gets no close frame.
+            raise PeerGone
+
+    def _happen(self, type_: str) -> None:
+        match self._faults(type_):
+            case "drop":
+                self._lost = True
+                self.finish()
+            case "expire":
+                # Behind what is being sent.
+                asyncio.get_running_loop().call_soon(self._expire)

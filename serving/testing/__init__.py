@@ -1,0 +1,1 @@
+"""A server under test (`--testing`): what its sessions do by a script, and what came to them."""

@@ -1,0 +1,49 @@
+"""The script and the journal of a server under test, and what they have to do with its sessions."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from config import Settings
+from peers.faulty import Faults
+from pipeline_manager import PipelineManager
+from providers.testing_stages import stages
+from serving.admission import Admitted
+from testing.journal import Journal, SessionJournal
+from testing.script import Script
+
+
+class Desk:
+    """What a test says and reads."""
+
+    def __init__(self) -> None:
+        """Start with an empty script and an empty journal."""
+        self.script = Script()
+        self.journal = Journal()
+
+    def manager(self, settings: Settings) -> PipelineManager | None:
+        """Return the default stack's pipelines: the script is each stage that no setting names.
+
+        None: an upstream is in their place.
+
+        Raises:
+            ProviderSetupError: A provider that is named cannot work as configured.
+        """
+        if settings.upstream.provider is not None:
+            return None
+        return PipelineManager(settings, **stages(settings, self.script))
+
+    def listen(self, admitted: Admitted) -> SessionJournal:
+        """Return what listens to a session."""
+        config = admitted.config
+        return self.journal.begin(config.id, admitted.label)
+
+    def faults(self, admitted: Admitted) -> Faults:
+        """Return what says which faults a session has."""
+        return partial(self.script.sent, admitted.config.id)
+
+    def reset(self) -> None:
+        """Forget the script and the journal."""
+        self.script.reset()
+        self.journal.reset()
+

@@ -1,0 +1,6 @@
+"""The server as a test double: the script that it plays, and the journal of what came to it.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["journal", "rules", "script"]

@@ -1,0 +1,219 @@
+"""What came to a server under test and what it sent: every event in order, items, and audio.
+
+It is told by a tap on each session (`peers/tapped.py`). Events stay as their client wrote or got
+them, in its own dialect; audio in them is replaced by its length, and kept beside them. Items are
+in the form of GA.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from session.effects import OutputAudio
+from telemetry.turn_record import TurnRecord
+from testing.items import Items
+from wire.client_events import SessionEvent
+from wire.errors import ProtocolError
+from wire.event_record import ServerEvent, WireEvent
+from wire.incoming import AppendedAudio
+from wire.session_events import SessionCreated, SessionUpdated
+
+MOST_SESSIONS = 500
+"""Sessions that are kept; the oldest one that is over goes first."""
+MOST_EVENTS = 50_000
+"""Events of a session that are kept."""
+MOST_AUDIO = 64 * 1024 * 1024
+"""Bytes of a session's audio that are kept, each way."""
+MOST_QUOTED = 2000
+"""Characters that are shown of a frame that is no JSON."""
+
+Sender = Literal["client", "server"]
+
+
+def light(value: Any) -> Any:
+    """Return a copy of a part of an event, with the length of audio in place of the audio."""
+    if isinstance(value, dict):
+        return {
+            name: {"base64": len(part)}
+            if name in ("audio", "image_url") and isinstance(part, str)
+            else light(part)
+            for name, part in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [light(part) for part in value]
+    return {"bytes": len(value)} if isinstance(value, bytes | bytearray) else value
+
+
+@dataclass(slots=True, eq=False)
+class SessionJournal:
+    """What passed in one session (`peers.tapped.Tap`)."""
+
+    id: str
+    model: str
+    noted: Callable[[], None]
+    """Is called when there is something new."""
+    began: float = field(default_factory=time.monotonic)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    left_out: int = 0
+    """Events beyond `MOST_EVENTS`."""
+    items: Items = field(default_factory=Items)
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The session as the server last described it, in GA's form."""
+    heard: bytearray = field(default_factory=bytearray)
+    """What the client appended, in the session's input format."""
+    spoken: bytearray = field(default_factory=bytearray)
+    """What the server played, in its output format."""
+    turns: list[TurnRecord] = field(default_factory=list)
+    ended: str | None = None
+    """Why it is over; None: it is open."""
+
+    def came(self, event: SessionEvent | ProtocolError) -> None:
+        """Note an event of the client, or a frame that was refused."""
+        self._note("client", _written(event.raw))
+
+    def appended(self, audio: AppendedAudio) -> None:
+        """Note audio of the client."""
+        self._keep(self.heard, audio.audio)
+        event: dict[str, Any] = {"type": "input_audio_buffer.append"}
+        if audio.event_id is not None:
+            event["event_id"] = audio.event_id
+        self._note("client", event | {"audio": {"bytes": len(audio.audio)}})
+
+    def sent(self, event: ServerEvent, written: Sequence[WireEvent]) -> None:
+        """Note an event of the server."""
+        self.items.follow(event)
+        if isinstance(event, SessionCreated | SessionUpdated):
+            self.settings = light(event.wire()["session"])
+        for one in written:
+            self._note("server", light(one))
+
+    def played(self, audio: OutputAudio) -> None:
+        """Note audio of the server."""
+        self._keep(self.spoken, audio.audio)
+        event = {
+            "type": "response.output_audio.delta",
+            "response_id": audio.response_id,
+            "item_id": audio.item_id,
+            "output_index": audio.output_index,
+            "content_index": audio.content_index,
+            "delta": {"bytes": len(audio.audio)},
+        }
+        self._note("server", event)
+
+    def silenced(self) -> None:
+        """Do nothing: the events say why."""
+
+    def turn_over(self, record: TurnRecord) -> None:
+        """Keep the stages of a turn."""
+        self.turns.append(record)
+
+    def closed(self, reason: str) -> None:
+        """Note that the session is over."""
+        self.ended = reason
+        self.noted()
+
+    def told(self) -> dict[str, Any]:
+        """Return what there is to know of the session, without its events and audio."""
+        return {
+            "id": self.id,
+            "model": self.model,
+            "ended": self.ended,
+            "events": len(self.events) + self.left_out,
+            "left_out": self.left_out,
+            "items": self.items.told(),
+            "conversation": self.items.conversation(),
+            "heard_bytes": len(self.heard),
+            "spoken_bytes": len(self.spoken),
+            "session": self.settings,
+        }
+
+    def _note(self, sender: Sender, event: dict[str, Any]) -> None:
+        if len(self.events) < MOST_EVENTS:
+            t_ms = round((time.monotonic() - self.began) * 1000, 1)
+            told = {"session": self.id, "from": sender, "t_ms": t_ms, "event": event}
+            self.events.append(told)
+        else:
+            self.left_out += 1
+        self.noted()
+
+    def _keep(self, audio: bytearray, more: bytes) -> None:
+        audio += more[: max(MOST_AUDIO - len(audio), 0)]
+
+
+class Journal:
+    """The journals of all sessions since the last reset, in the order in which they began."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._sessions: list[SessionJournal] = []
+        self._new = asyncio.Event()
+
+    def begin(self, session_id: str, model: str) -> SessionJournal:
+        """Begin to listen to a session."""
+        if len(self._sessions) >= MOST_SESSIONS:
+            over = (one for one in self._sessions if one.ended is not None)
+            self._sessions.remove(next(over, self._sessions[0]))
+        session = SessionJournal(session_id, model, self._noted)
+        self._sessions.append(session)
+        self._noted()
+        return session
+
+    def reset(self) -> None:
+        """Forget everything; sessions that are open are not listened to any more."""
+        self._sessions.clear()
+
+    def sessions(self, session_id: str | None = None) -> list[SessionJournal]:
+        """Return all sessions, or the one of an id."""
+        return [one for one in self._sessions if session_id in (None, one.id)]
+
+    def events(
+        self,
+        session_id: str | None = None,
+        type_: str | None = None,
+        sender: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return events, session after session.
+
+        Args:
+            session_id: Of this session alone.
+            type_: Of this type alone.
+            sender: Of `client` or `server` alone.
+        """
+        return [
+            told
+            for session in self.sessions(session_id)
+            for told in session.events
+            if (type_ is None or told["event"].get("type") == type_)
+            and sender in (None, told["from"])
+        ]
+
+    async def until(self, there: Callable[[], bool], wait_s: float) -> bool:
+        """Wait until something has come; False: it did not within `wait_s` seconds."""
+        try:
+            async with asyncio.timeout(wait_s):
+                while not there():
+                    self._new.clear()
+                    await self._new.wait()
+        except TimeoutError:
+            return there()
+        return True
+
+    def _noted(self) -> None:
+        self._new.set()
+
+
+def _written(raw: str | None) -> dict[str, Any]:
+    """Return a client's frame as the object that it is; one that is none is quoted."""
+    try:
+        event = json.loads(raw or "")
+    except ValueError:
+        event = None
+    if isinstance(event, dict):
+        copied: dict[str, Any] = light(event)
+        return copied
+    return {"type": None, "unreadable": None if raw is None else raw[:MOST_QUOTED]}
