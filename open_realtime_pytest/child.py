@@ -1,0 +1,36 @@
+"""Runs the server for the tests of the process that started this one, and ends with it.
+
+That process holds the other end of the standard input. When it has ended, however, that is closed.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import threading
+from pathlib import Path
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    # There is nothing to save, and nobody to wait for.
+    os._exit(0)
+
+
+def main() -> None:
+    """Run the server, with the arguments of this process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    here = Path(__file__).resolve().parent
+    # As a script, its folder is the first in which Python looks.
+    sys.path[0] = str(here.parent)
+    if (here.parent / "main.py").is_file() and (here.parent / "pyproject.toml").is_file():
+        runpy.run_module("main", run_name="__main__", alter_sys=True)
+        return
+    # Installed packages come behind the standard library, as they always do.
+    del sys.path[0]
+    runpy.run_module("open_realtime_server", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
