@@ -74,7 +74,11 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "settings/provider_declarations.py",
         "tests/documents/*.py",
     ),
-    "tests/documents/test_wheel.py": (*_INSTALLING, "open_realtime_server/*.py"),
+    "tests/documents/test_wheel.py": (
+        *_INSTALLING,
+        "open_realtime_pytest/*.py",
+        "open_realtime_server/*.py",
+    ),
     "tests/e2e/test_calls_of_workers.py": (
         "serving/calls/*.py",
         "serving/process/*.py",

@@ -13,7 +13,8 @@ from tests.support.places import ROOT
 TESTS = ROOT / "tests"
 WINGS = (
     *("answering", "audio", "clients", "flow", "hearing", "models_http", "own_processors", "peers"),
-    *("providers", "recordings", "serving", "session", "settings", "telemetry", "tool_servers"),
+    *("open_realtime_pytest", "providers", "recordings", "serving", "session", "settings"),
+    *("telemetry", "testing", "tool_servers"),
     *("translation", "turn_detection", "upstream", "wire"),
 )
 FILES = sorted(

@@ -25,6 +25,7 @@ NOT_OF_THE_PRODUCT = {"benchmarks", "docs", "examples", "tests"} | {
     "audit.py",
     "build_hook.py",
     "measure_downloads.py",
+    "wheel_hook.py",
 }
 FILES = sorted(
     path

@@ -24,10 +24,21 @@ from tests.support.server_process import started
 pytestmark = pytest.mark.long
 
 PACKAGE = "open_realtime_server"
+PLUGIN = "open_realtime_pytest"
+"""The plugin of pytest, which keeps the package out of the processes of those who test."""
 INFO = f"{PACKAGE}-{VERSION}.dist-info"
 LEFT_OUT = {"benchmarks", "docs", "examples", "requirements", "tests"}
 """Folders for development, which the wheel leaves out."""
 EXTRAS = {file.stem for file in (ROOT / "requirements").glob("*.txt")}
+OWN_TEST = """
+import config
+import sys
+
+def test_my_config(realtime_server):
+    assert config.mine and "open_realtime_server" not in sys.modules
+    realtime_server.answers("It is sunny.")
+    assert [rule["answers"] for rule in realtime_server.unused] == ["It is sunny."]
+"""
 OWN_MODEL = """
 from providers.llm.embedded import EmbeddedLLM
 
@@ -120,7 +131,7 @@ def modules() -> set[str]:
     for folder in ROOT.iterdir():
         if folder.is_dir() and folder.name not in LEFT_OUT and not folder.name.startswith("."):
             found += folder.rglob("*.py")
-    return {path.relative_to(ROOT).as_posix() for path in found}
+    return {path.relative_to(ROOT).as_posix() for path in found if PLUGIN not in path.parts}
 
 
 def test_the_whole_server_and_nothing_else_is_in_it(wheel: Path) -> None:
@@ -128,7 +139,9 @@ def test_the_whole_server_and_nothing_else_is_in_it(wheel: Path) -> None:
         names = set(archive.namelist())
     inside = {name for name in names if name.startswith(f"{PACKAGE}/")}
     assert inside == {f"{PACKAGE}/{name.removeprefix(f'{PACKAGE}/')}" for name in modules()}
-    assert {name.split("/")[0] for name in names - inside} == {INFO}
+    plugin = {name for name in names if name.startswith(f"{PLUGIN}/")}
+    assert plugin == {path.relative_to(ROOT).as_posix() for path in (ROOT / PLUGIN).rglob("*.py")}
+    assert {name.split("/")[0] for name in names - inside - plugin} == {INFO}
     assert f"{INFO}/licenses/LICENSE" in names
 
 
@@ -165,7 +178,7 @@ async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
     installed: Installed, tmp_path: Path
 ) -> None:
     """With workers, `.env`, and a class of the user's, beside a file that is called like ours."""
-    assert installed.names == {PACKAGE, INFO}
+    assert installed.names == {PACKAGE, PLUGIN, INFO}
     (tmp_path / "config.py").write_text("raise SystemExit('this is another config')")
     (tmp_path / "own.py").write_text(OWN_MODEL)
     (tmp_path / ".env").write_text("REALTIME_LLM__PROVIDER=own:Own\n")
@@ -183,6 +196,18 @@ async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
         server.process.terminate()
         assert await server.ended() == 0
         assert "Traceback" not in server.logged()
+
+
+def test_those_who_test_have_the_fixture_and_their_own_modules(
+    installed: Installed, tmp_path: Path
+) -> None:
+    versions = [f"{one.name}=={one.version}" for one in distributions() if one.name == "pytest"]
+    uv("pip", "install", "--python", str(installed.commands / "python"), *versions)
+    (tmp_path / "config.py").write_text("mine = True")
+    (tmp_path / "main.py").write_text("raise SystemExit('this is another main')")
+    (tmp_path / "test_own.py").write_text(OWN_TEST)
+    ran = installed.run("python", "-m", "pytest", "-q", folder=tmp_path)
+    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
 def test_it_speaks_the_language_of_the_user(installed: Installed, tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""`/testing/…`: a script by HTTP, what came, and the end of a test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from websockets.exceptions import ConnectionClosed
+
+from config import ConfigError, load_settings
+from tests.support.double import Double, double
+from tests.support.running_server import plain_http, running, scripted_settings
+from tests.support.wire_client import client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+KEY = "a-key-of-the-tests-1"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Double]:
+    async with double() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def server(shared: Double) -> AsyncIterator[Double]:
+    yield shared
+    await shared.http.post("/testing/reset")
+
+
+async def test_the_paths_are_there_with_testing_alone():
+    async with running(scripted_settings()) as server, plain_http(base_url=server.http) as http:
+        for path in ("/testing/script", "/testing/events", "/testing/sessions"):
+            assert (await http.get(path)).status_code == 404
+        assert (await http.post("/testing/reset")).status_code == 404
+
+
+async def test_they_need_a_key_where_keys_are_configured():
+    async with double(server={"api_keys": [KEY]}) as server:
+        assert (await server.http.get("/testing/events")).status_code == 401
+        asked = {"Authorization": f"Bearer {KEY}"}
+        minted = await server.http.post("/v1/realtime/client_secrets", headers=asked)
+        secret = {"Authorization": f"Bearer {minted.json()['value']}"}
+        assert (await server.http.post("/testing/reset", headers=secret)).status_code == 401
+        assert (await server.http.get("/testing/events", headers=asked)).status_code == 200
+
+
+async def test_without_keys_they_answer_this_machine_alone():
+    async with double(server={"insecure": True}) as server:
+        for host, status in (("192.0.2.1", 401), ("127.0.0.1", 200)):
+            other = httpx.ASGITransport(server.app, client=(host, 50_000))
+            async with httpx.AsyncClient(transport=other, base_url="http://here") as http:
+                answer = await http.get("/testing/script")
+            assert answer.status_code == status
+            assert (status == 200) or "this machine alone" in answer.json()["error"]["message"]
+
+
+async def test_what_was_asked_and_sent_can_be_read_and_waited_for(server: Double):
+    await server.script({"answers": "It is sunny."}, {"answers": "never asked for"})
+    async with client(server.url) as wire:
+        await wire.say("hello")
+        await wire.until("response.done")
+        # A client does not know when what it has sent has come.
+        waited = await server.events(type="response.create", wait_s="60")
+        assert [event["type"] for event in waited] == ["response.create"]
+        await wire.send("no.such.event", mine="kept")
+        await wire.until("error")
+        assert (await server.events())[-1] == {"type": "no.such.event", "mine": "kept"}
+        [session] = await server.sessions()
+        assert session["ended"] is None and session["model"] == "gpt-realtime"
+        assert session["session"]["model"] == "gpt-realtime"
+        assert session["conversation"] == "user: hello\nassistant: It is sunny."
+        assert session["spoken_bytes"] > 0
+    state = (await server.http.get("/testing/script")).json()["rules"]
+    assert [rule["taken"] for rule in state] == [1, 0]
+
+
+async def test_waiting_ends_with_what_there_is(server: Double):
+    assert await server.events(type="response.create", wait_s="0.01") == []
+
+
+async def test_a_reset_ends_sessions_and_forgets_what_came(server: Double):
+    await server.script({"stalls": 0}, {"answers": "left over"})
+    async with client(server.url) as wire:
+        await wire.say("hello")
+        await wire.until("response.created")
+        answer = await server.http.post("/testing/reset")
+        assert answer.json() == {"sessions": 0}
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await wire.receive()
+    assert await server.sessions() == []
+    assert (await server.http.get("/testing/script")).json() == {"rules": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'[{"answers": "x"}, {"answer": "y"}]', "script[1]: says nothing to do"),
+        (b"[{]", "script: is no JSON: "),
+        (b"\xff", "script: is no JSON: "),
+        (b'["' + b"x" * 1024 * 1024 + b'"]', "The request body is larger than 1048576 bytes."),
+    ],
+)
+async def test_a_script_that_cannot_be_used_is_one_line(server: Double, body: bytes, said: str):
+    answer = await server.http.post("/testing/script", content=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "invalid_script")
+    assert said in error["message"] and "\n" not in error["message"]
+    assert (await server.http.get("/testing/script")).json() == {"rules": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("kind=error", "kind: there is no such parameter"),
+        ("from=me", "from: must be 'client' or 'server'"),
+        ("wait_s=soon", "wait_s: must be a number up to 60"),
+        ("wait_s=61", "wait_s: must be a number up to 60"),
+    ],
+)
+async def test_a_question_that_cannot_be_answered_is_one_line(
+    server: Double, query: str, said: str
+):
+    answer = await server.http.get(f"/testing/events?{query}")
+    assert answer.status_code == 400 and said in answer.json()["error"]["message"]
+
+
+async def test_audio_of_an_unknown_session_is_not_found(server: Double):
+    answer = await server.http.get("/testing/sessions/sess_1/heard")
+    assert answer.status_code == 404 and "sess_1" in answer.json()["error"]["message"]
+
+
+async def test_a_script_is_of_one_worker():
+    with pytest.raises(ConfigError, match=r"server\.testing: a script is of one process"):
+        load_settings(server={"testing": True, "workers": 2})
