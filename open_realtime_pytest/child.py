@@ -13,7 +13,9 @@ from pathlib import Path
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`, whose lock would be held when the interpreter ends.
+    while os.read(0, 4096):
+        pass
     # There is nothing to save, and nobody to wait for.
     os._exit(0)
 

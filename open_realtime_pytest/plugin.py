@@ -31,9 +31,12 @@ def realtime_server_settings() -> Mapping[str, str]:
 def _realtime_process(
     realtime_server_settings: Mapping[str, str],
 ) -> Generator[ServerProcess, None, None]:
-    from open_realtime_pytest.process import ServerProcess
+    from open_realtime_pytest.process import ServerNotStarted, ServerProcess
 
-    process = ServerProcess(realtime_server_settings)
+    try:
+        process = ServerProcess(realtime_server_settings)
+    except ServerNotStarted as error:
+        pytest.fail(str(error), pytrace=False)
     yield process
     process.close()
 
@@ -48,7 +51,8 @@ def realtime_server(_realtime_process: ServerProcess) -> Generator[RealtimeServe
     from open_realtime_pytest.double import RealtimeServer
 
     if not _realtime_process.runs:
-        pytest.fail(f"The Realtime server has ended:\n{_realtime_process.logged()[-4000:]}")
+        told = f"The Realtime server has ended:\n{_realtime_process.logged()}"
+        pytest.fail(told, pytrace=False)
     server = RealtimeServer(_realtime_process.port, _realtime_process.api_key)
     yield server
     if _realtime_process.runs:

@@ -16,7 +16,7 @@ CHILD = Path(__file__).parent / "child.py"
 END_S = 10.0
 """Seconds that the child may take to end, once it is told to."""
 MOST_SHOWN = 4000
-"""Characters of its log that are shown where it does not start."""
+"""Characters of its log that are shown where it has ended."""
 
 
 class ServerNotStarted(Exception):
@@ -82,7 +82,7 @@ class ServerProcess:
         self._process.wait()
         raise ServerNotStarted(
             f"The Realtime server ended before it was ready ({self._process.returncode}):\n"
-            f"{self.logged()[-MOST_SHOWN:]}"
+            f"{self.logged()}"
         )
 
     @property
@@ -91,9 +91,11 @@ class ServerProcess:
         return self._process.poll() is None
 
     def logged(self) -> str:
-        """Return what it has written to its log."""
+        """Return the end of what it has written to its log; none once it is closed."""
+        if self._log.closed:
+            return ""
         self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        return self._log.read().decode(errors="replace")[-MOST_SHOWN:].strip()
 
     def close(self) -> None:
         """End it."""
