@@ -297,9 +297,7 @@ class RealtimeServer:
     def _events(self, **asked: Any) -> Events:
         query = urlencode(asked)
         told = self._ask(f"/testing/events{'?' if query else ''}{query}")["events"]
-        return Events(
-            Event(one["event"], one["from"], one["session"], one["t_ms"]) for one in told
-        )
+        return Events(Event(one["event"], one["from"], one["session"], one["t_ms"]) for one in told)
 
     def _ask(self, path: str, body: Any = None) -> Any:
         return json.loads(self._bytes(path, body))

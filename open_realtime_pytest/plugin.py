@@ -1,4 +1,6 @@
-"""The fixtures, by the entry point of an installed server or `pytest -p open_realtime_pytest.plugin`.
+"""The fixtures of those who test a Realtime client.
+
+An installed server has them by its entry point, a checkout by `-p open_realtime_pytest.plugin`.
 
 Importing it costs next to nothing: what is needed is imported by the test that wants it.
 """
@@ -72,10 +74,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 def _passed(server: RealtimeServer) -> str:
     try:
-        return "\n\n".join(
-            f"{seen.events.listing()}\n\n{seen.conversation}".rstrip()
-            for seen in server.sessions
-        ) or "no session was opened"
+        return (
+            "\n\n".join(
+                f"{seen.events.listing()}\n\n{seen.conversation}".rstrip()
+                for seen in server.sessions
+            )
+            or "no session was opened"
+        )
     # The server may be what failed.
     except OSError as error:
         return f"it does not answer: {error}"

@@ -50,7 +50,8 @@ do not measure it."""
 def hum(length_ms: float) -> bytes:
     """Return the sound of the scripted voices: 16-bit PCM at 24 kHz."""
     length = int(length_ms * WIRE_RATE / 1000) * 2
-    return (_HUM * (length // len(_HUM) + 1))[:length]
+    sound: bytes = (_HUM * (length // len(_HUM) + 1))[:length]
+    return sound
 
 
 class _Script(Options):

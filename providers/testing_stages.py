@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 
 from pipecat.frames.frames import (
     ErrorFrame,
@@ -25,7 +25,7 @@ from pipecat.services.tts_service import TTSService
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 from config import Settings
-from providers.base import LLMProvider, Provider, StageFailure, STTProvider, TTSProvider
+from providers.base import LLMProvider, StageFailure, STTProvider, TTSProvider
 from providers.call_ids import new_call_id
 from providers.frames import (
     CompletionFrame,
@@ -63,17 +63,24 @@ def _of_rule(rule: Fails) -> ScriptedFailure:
     return ScriptedFailure(rule.fails, rule.message)
 
 
-def stages(settings: Settings, script: Script) -> dict[Kind, Provider]:
-    """Return a provider for each stage for which the settings name none."""
-    made: dict[Kind, Provider] = {
-        "stt": ScriptSTT(script),
-        "llm": ScriptLLM(script),
-        "tts": ScriptTTS(script),
-    }
+class Stages(TypedDict):
+    """The stages that play a script; None: the settings name another provider."""
+
+    stt: ScriptSTT | None
+    llm: ScriptLLM | None
+    tts: ScriptTTS | None
+
+
+def stages(settings: Settings, script: Script) -> Stages:
+    """Return what plays a script: each stage for which the settings name no provider."""
+
+    def free(kind: Kind) -> bool:
+        return "provider" not in getattr(settings, kind).model_fields_set
+
     return {
-        kind: provider
-        for kind, provider in made.items()
-        if "provider" not in getattr(settings, kind).model_fields_set
+        "stt": ScriptSTT(script) if free("stt") else None,
+        "llm": ScriptLLM(script) if free("llm") else None,
+        "tts": ScriptTTS(script) if free("tts") else None,
     }
 
 

@@ -12,7 +12,7 @@ from loguru import logger
 
 from config import LimitsConfig, Settings
 from peers.base import NotConnected, Peer, PeerGone
-from peers.faulty import FaultyPeer, Faults
+from peers.faulty import Faults, FaultyPeer
 from peers.tapped import Tap, TappedPeer, Taps
 from realtime_session import RealtimeSession
 from serving.admission import Admitted

@@ -240,7 +240,9 @@ def _rule(given: Any, place: str) -> Rule:
             f"{place}.when: a recogniser that fails has understood nothing yet; leave it out"
         )
     if isinstance(rule, Fails) and rule.stage != "llm" and rule.says:
-        raise BadScript(f"{place}.says: only the model says something before it fails; leave it out")
+        raise BadScript(
+            f"{place}.says: only the model says something before it fails; leave it out"
+        )
     return rule
 
 

@@ -1,7 +1,7 @@
 """Tests of `weather.py` against a server that does what each of them says.
 
-    pytest examples/testing                                     where the server is installed
-    PYTHONPATH=. pytest -p open_realtime_pytest.plugin examples/testing         from a checkout
+pytest examples/testing                                     where the server is installed
+PYTHONPATH=. pytest -p open_realtime_pytest.plugin examples/testing         from a checkout
 """
 
 from __future__ import annotations

@@ -46,4 +46,3 @@ class Desk:
         """Forget the script and the journal."""
         self.script.reset()
         self.journal.reset()
-

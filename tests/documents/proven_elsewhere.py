@@ -12,6 +12,11 @@ _BY_PROOF: dict[str, str] = {
         "session/mcp_lists.py session/mcp_offer.py session/mcp_output.py session/mcp_settings.py "
         "session/mcp_tools.py wire/mcp_events.py wire/mcp_fields.py"
     ),
+    "open_realtime_pytest/test_plugin.py": (
+        "open_realtime_pytest/child.py open_realtime_pytest/double.py "
+        "open_realtime_pytest/process.py"
+    ),
+    "serving/testing/test_routes.py": "serving/testing/desk.py",
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
     "e2e/test_own_processors.py": (

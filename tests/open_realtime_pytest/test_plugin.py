@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.places import DATA, ROOT
 
-HELPERS = '''
+HELPERS = """
 import json
 import pytest
 from contextlib import contextmanager
@@ -42,8 +42,8 @@ def ask(send, until, text):
     send("conversation.item.create", item=item)
     send("response.create")
     return until("response.done")["response"]
-'''
-GOOD = '''
+"""
+GOOD = """
 import base64
 import logging
 import os
@@ -158,8 +158,8 @@ def test_this_process_is_as_it_was(realtime_server):
     changed = {name for name in VARIABLES if VARIABLES[name] != os.environ.get(name)}
     assert changed <= {"PYTEST_CURRENT_TEST"}
     assert not {"fastapi", "pipecat", "uvicorn"} & set(sys.modules)
-'''
-BAD = '''
+"""
+BAD = """
 from helpers import ask, session
 
 def test_that_fails(realtime_server):
@@ -177,7 +177,7 @@ def test_types_that_differ(realtime_server):
 def test_that_ends_the_server(realtime_server, _realtime_process):
     _realtime_process.close()
     assert not _realtime_process.runs
-'''
+"""
 
 
 @pytest.fixture

@@ -40,9 +40,7 @@ def test_a_conversation_reads_as_lines() -> None:
     items.follow(ItemDone("u", answer("It is sunny.")))
     items.follow(ItemDone("a", CALL))
     items.follow(ItemDone("c", OUTPUT))
-    assert items.conversation() == (
-        "user: hello\nassistant: It is sunny.\ncall: f({})\nresult: 21"
-    )
+    assert items.conversation() == ("user: hello\nassistant: It is sunny.\ncall: f({})\nresult: 21")
     assert SPOKEN["content"][0]["transcript"] is None
 
 
