@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from config import PRODUCT_NAME, VERSION, Settings, profile_names
+from config import PRODUCT_NAME, VERSION, ConfigError, Settings, profile_names
 from own_processors import places
 from serving.check_verdicts import Verdict, table
 from serving.stack_check import check
@@ -152,7 +152,15 @@ def run_check(settings: Settings) -> int:
     Raises:
         ProviderSetupError: A processor of one's own cannot be used. The stages are tried without
             them.
+        ConfigError: A script would be tried.
     """
+    if settings.server.testing:
+        raise ConfigError(
+            _(
+                "With server.testing a script is played, and there is nothing to check: leave "
+                "--testing (REALTIME_SERVER__TESTING) or --check off."
+            )
+        )
     verdicts = asyncio.run(_checked(settings))
     print(table(verdicts))
     if any(verdict.error for verdict in verdicts):

@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,6 +36,41 @@ MOST_QUOTED = 2000
 Sender = Literal["client", "server"]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events are asked for; None: whichever."""
+
+    session: str | None = None
+    """The session's id."""
+    type: str | None = None
+    sender: str | None = None
+
+    def has(self, told: dict[str, Any]) -> bool:
+        """Return whether an event is one of them."""
+        return (
+            self.session in (None, told["session"])
+            and self.sender in (None, told["from"])
+            and self.type in (None, told["event"].get("type"))
+        )
+
+
+WHICHEVER = Wanted()
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Somebody who waits for events."""
+
+    wanted: Wanted
+    missing: float
+    there: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, told: dict[str, Any]) -> None:
+        self.missing -= self.wanted.has(told)
+        if self.missing <= 0:
+            self.there.set()
+
+
 def light(value: Any) -> Any:
     """Return a copy of a part of an event, with the length of audio in place of the audio."""
     if isinstance(value, dict):
@@ -55,8 +91,8 @@ class SessionJournal:
 
     id: str
     model: str
-    noted: Callable[[], None]
-    """Is called when there is something new."""
+    noted: Callable[[dict[str, Any]], None]
+    """Is told every event."""
     began: float = field(default_factory=time.monotonic)
     events: list[dict[str, Any]] = field(default_factory=list)
     left_out: int = 0
@@ -115,7 +151,6 @@ class SessionJournal:
     def closed(self, reason: str) -> None:
         """Note that the session is over."""
         self.ended = reason
-        self.noted()
 
     def told(self) -> dict[str, Any]:
         """Return what there is to know of the session, without its events and audio."""
@@ -133,13 +168,13 @@ class SessionJournal:
         }
 
     def _note(self, sender: Sender, event: dict[str, Any]) -> None:
+        t_ms = round((time.monotonic() - self.began) * 1000, 1)
+        told = {"session": self.id, "from": sender, "t_ms": t_ms, "event": event}
         if len(self.events) < MOST_EVENTS:
-            t_ms = round((time.monotonic() - self.began) * 1000, 1)
-            told = {"session": self.id, "from": sender, "t_ms": t_ms, "event": event}
             self.events.append(told)
         else:
             self.left_out += 1
-        self.noted()
+        self.noted(told)
 
     def _keep(self, audio: bytearray, more: bytes) -> None:
         audio += more[: max(MOST_AUDIO - len(audio), 0)]
@@ -151,7 +186,7 @@ class Journal:
     def __init__(self) -> None:
         """Start with nothing."""
         self._sessions: list[SessionJournal] = []
-        self._new = asyncio.Event()
+        self._waiting: set[_Waiting] = set()
 
     def begin(self, session_id: str, model: str) -> SessionJournal:
         """Begin to listen to a session."""
@@ -160,7 +195,6 @@ class Journal:
             self._sessions.remove(next(over, self._sessions[0]))
         session = SessionJournal(session_id, model, self._noted)
         self._sessions.append(session)
-        self._noted()
         return session
 
     def reset(self) -> None:
@@ -171,40 +205,31 @@ class Journal:
         """Return all sessions, or the one of an id."""
         return [one for one in self._sessions if session_id in (None, one.id)]
 
-    def events(
-        self,
-        session_id: str | None = None,
-        type_: str | None = None,
-        sender: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """Return events, session after session.
-
-        Args:
-            session_id: Of this session alone.
-            type_: Of this type alone.
-            sender: Of `client` or `server` alone.
-        """
+    def events(self, wanted: Wanted = WHICHEVER) -> list[dict[str, Any]]:
+        """Return the events that are wanted, session after session."""
         return [
             told
-            for session in self.sessions(session_id)
+            for session in self.sessions(wanted.session)
             for told in session.events
-            if (type_ is None or told["event"].get("type") == type_)
-            and sender in (None, told["from"])
+            if wanted.has(told)
         ]
 
-    async def until(self, there: Callable[[], bool], wait_s: float) -> bool:
-        """Wait until something has come; False: it did not within `wait_s` seconds."""
+    async def until(self, wanted: Wanted, count: float, wait_s: float) -> None:
+        """Wait until so many of the events that are wanted have come, at most `wait_s` seconds."""
+        waiting = _Waiting(wanted, count - len(self.events(wanted)))
+        if waiting.missing <= 0:
+            return
+        self._waiting.add(waiting)
         try:
-            async with asyncio.timeout(wait_s):
-                while not there():
-                    self._new.clear()
-                    await self._new.wait()
-        except TimeoutError:
-            return there()
-        return True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await waiting.there.wait()
+        finally:
+            self._waiting.discard(waiting)
 
-    def _noted(self) -> None:
-        self._new.set()
+    def _noted(self, told: dict[str, Any]) -> None:
+        for waiting in self._waiting:
+            waiting.note(told)
 
 
 def _written(raw: str | None) -> dict[str, Any]:

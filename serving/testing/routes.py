@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -20,6 +21,7 @@ from serving.open_sessions import OpenSessions
 from serving.request_body import read_body
 from serving.testing.desk import Desk
 from settings.origins import is_loopback
+from testing.journal import Wanted
 from testing.rules import BadScript, read_script
 from wire.errors import ProtocolError
 
@@ -67,12 +69,8 @@ def testing_routes(
             asked = _asked(request.query_params)
         except ValueError as bad:
             return _bad(str(bad))
-        wanted = asked["session"], asked["type"], asked["from"]
-        if asked["wait_s"]:
-            await desk.journal.until(
-                lambda: len(desk.journal.events(*wanted)) >= asked["count"], asked["wait_s"]
-            )
-        return JSONResponse({"events": desk.journal.events(*wanted)})
+        await desk.journal.until(asked.wanted, asked.count, asked.wait_s)
+        return JSONResponse({"events": desk.journal.events(asked.wanted)})
 
     @router.get("/sessions")
     async def all_sessions() -> JSONResponse:
@@ -108,7 +106,14 @@ async def _json(request: Request) -> Any:
         raise BadScript(f"script: is no JSON: {error}") from None
 
 
-def _asked(query: Mapping[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    wanted: Wanted
+    count: float
+    wait_s: float
+
+
+def _asked(query: Mapping[str, str]) -> _Asked:
     """Read what events are asked for; raises `ValueError`."""
     unknown = sorted(query.keys() - _EVENTS)
     if unknown:
@@ -116,13 +121,11 @@ def _asked(query: Mapping[str, str]) -> dict[str, Any]:
         raise ValueError(f"{unknown[0]}: there is no such parameter; there are {known}")
     if query.get("from", "client") not in ("client", "server"):
         raise ValueError("from: must be 'client' or 'server'")
-    return {
-        "session": query.get("session"),
-        "type": query.get("type"),
-        "from": query.get("from"),
-        "wait_s": _number(query, "wait_s", 0, LONGEST_WAIT_S),
-        "count": _number(query, "count", 1, 1_000_000),
-    }
+    return _Asked(
+        Wanted(query.get("session"), query.get("type"), query.get("from")),
+        _number(query, "count", 1, 1_000_000),
+        _number(query, "wait_s", 0, LONGEST_WAIT_S),
+    )
 
 
 def _number(query: Mapping[str, str], name: str, usual: float, most: float) -> float:

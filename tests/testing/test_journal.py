@@ -8,7 +8,7 @@ import pytest
 
 from session.effects import OutputAudio
 from testing import journal
-from testing.journal import Journal
+from testing.journal import Journal, Wanted
 from wire.errors import ProtocolError
 from wire.incoming import AppendedAudio
 from wire.session_events import BufferCleared
@@ -70,9 +70,9 @@ async def test_events_are_found_by_session_type_and_sender() -> None:
         session.appended(AppendedAudio(b"\0\0"))
         session.sent(cleared, [cleared.wire()])
     assert len(kept.events()) == 4
-    [told] = kept.events("sess_2", sender="client")
+    [told] = kept.events(Wanted("sess_2", sender="client"))
     assert told["session"] == "sess_2" and told["event"]["type"] == "input_audio_buffer.append"
-    assert [told["session"] for told in kept.events(type_="input_audio_buffer.cleared")] == [
+    assert [told["session"] for told in kept.events(Wanted(type="input_audio_buffer.cleared"))] == [
         "sess_1",
         "sess_2",
     ]
@@ -80,12 +80,20 @@ async def test_events_are_found_by_session_type_and_sender() -> None:
 
 async def test_who_waits_is_told_when_something_comes() -> None:
     kept = Journal()
-    waiting = asyncio.create_task(kept.until(lambda: bool(kept.events()), 30))
+    wanted = Wanted(sender="client")
+    waiting = asyncio.create_task(kept.until(wanted, 2, 600))
     await asyncio.sleep(0)
     session = kept.begin("sess_1", "m")
     session.appended(AppendedAudio(b"\0\0"))
-    assert await waiting
-    assert not await kept.until(lambda: False, 0.001)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    session.appended(AppendedAudio(b"\0\0"))
+    async with asyncio.timeout(60):
+        await waiting
+        # What is there already is not waited for, and what never comes is not for ever.
+        await kept.until(wanted, 2, 600)
+        await kept.until(wanted, 3, 0.001)
+    assert len(kept.events(wanted)) == 2
 
 
 async def test_there_is_a_bound_to_everything(monkeypatch: pytest.MonkeyPatch) -> None:

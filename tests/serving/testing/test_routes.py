@@ -10,6 +10,7 @@ import pytest_asyncio
 from websockets.exceptions import ConnectionClosed
 
 from config import ConfigError, load_settings
+from main import main
 from tests.support.double import Double, double
 from tests.support.running_server import plain_http, running, scripted_settings
 from tests.support.wire_client import client
@@ -131,6 +132,11 @@ async def test_a_question_that_cannot_be_answered_is_one_line(
 async def test_audio_of_an_unknown_session_is_not_found(server: Double):
     answer = await server.http.get("/testing/sessions/sess_1/heard")
     assert answer.status_code == 404 and "sess_1" in answer.json()["error"]["message"]
+
+
+async def test_there_is_nothing_to_check_of_a_script():
+    with pytest.raises(SystemExit, match=r"With server\.testing a script is played, and there is"):
+        main(["--testing", "--check"])
 
 
 async def test_a_script_is_of_one_worker():
