@@ -15,14 +15,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pybase64
+
 from session.effects import OutputAudio
 from telemetry.turn_record import TurnRecord
 from testing.items import Items
-from wire.client_events import SessionEvent
+from wire.client_events import AppendAudio, SessionEvent
 from wire.errors import ProtocolError
 from wire.event_record import ServerEvent, WireEvent
 from wire.incoming import AppendedAudio
+from wire.response_events import OutputAudioDelta
 from wire.session_events import SessionCreated, SessionUpdated
+from wire.translation_events import TranslatedAudioDelta
 
 MOST_SESSIONS = 500
 """Sessions that are kept; the oldest one that is over goes first."""
@@ -93,6 +97,10 @@ class SessionJournal:
     model: str
     noted: Callable[[dict[str, Any]], None]
     """Is told every event."""
+    append_type: str = AppendAudio.type_name()
+    """What the client's events of audio are called in its dialect."""
+    delta_type: str = OutputAudioDelta.type
+    """What those of the server are called there."""
     began: float = field(default_factory=time.monotonic)
     events: list[dict[str, Any]] = field(default_factory=list)
     left_out: int = 0
@@ -115,7 +123,7 @@ class SessionJournal:
     def appended(self, audio: AppendedAudio) -> None:
         """Note audio of the client."""
         self._keep(self.heard, audio.audio)
-        event: dict[str, Any] = {"type": "input_audio_buffer.append"}
+        event: dict[str, Any] = {"type": self.append_type}
         if audio.event_id is not None:
             event["event_id"] = audio.event_id
         self._note("client", event | {"audio": {"bytes": len(audio.audio)}})
@@ -123,6 +131,11 @@ class SessionJournal:
     def sent(self, event: ServerEvent, written: Sequence[WireEvent]) -> None:
         """Note an event of the server."""
         self.items.follow(event)
+        if isinstance(event, TranslatedAudioDelta):
+            audio = pybase64.b64decode(event.delta)
+            self._keep(self.spoken, audio)
+            self._note("server", event.wire() | {"delta": {"bytes": len(audio)}})
+            return
         if isinstance(event, SessionCreated | SessionUpdated):
             self.settings = light(event.wire()["session"])
         for one in written:
@@ -132,7 +145,7 @@ class SessionJournal:
         """Note audio of the server."""
         self._keep(self.spoken, audio.audio)
         event = {
-            "type": "response.output_audio.delta",
+            "type": self.delta_type,
             "response_id": audio.response_id,
             "item_id": audio.item_id,
             "output_index": audio.output_index,
@@ -188,12 +201,18 @@ class Journal:
         self._sessions: list[SessionJournal] = []
         self._waiting: set[_Waiting] = set()
 
-    def begin(self, session_id: str, model: str) -> SessionJournal:
-        """Begin to listen to a session."""
+    def begin(
+        self,
+        session_id: str,
+        model: str,
+        append_type: str = AppendAudio.type_name(),
+        delta_type: str = OutputAudioDelta.type,
+    ) -> SessionJournal:
+        """Begin to listen to a session; the arguments are those of `SessionJournal`."""
         if len(self._sessions) >= MOST_SESSIONS:
             over = (one for one in self._sessions if one.ended is not None)
             self._sessions.remove(next(over, self._sessions[0]))
-        session = SessionJournal(session_id, model, self._noted)
+        session = SessionJournal(session_id, model, self._noted, append_type, delta_type)
         self._sessions.append(session)
         return session
 

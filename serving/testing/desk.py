@@ -11,6 +11,10 @@ from providers.testing_stages import stages
 from serving.admission import Admitted
 from testing.journal import Journal, SessionJournal
 from testing.script import Script
+from translation.settings import TranslationSettings
+from wire.client_events import AppendAudio
+from wire.response_events import OutputAudioDelta
+from wire.translation_events import AppendSourceAudio
 
 
 class Desk:
@@ -36,7 +40,11 @@ class Desk:
     def listen(self, admitted: Admitted) -> SessionJournal:
         """Return what listens to a session."""
         config = admitted.config
-        return self.journal.begin(config.id, admitted.label)
+        translates = isinstance(config, TranslationSettings)
+        append = AppendSourceAudio if translates else AppendAudio
+        delta = OutputAudioDelta.beta if admitted.beta else OutputAudioDelta.type
+        assert delta is not None
+        return self.journal.begin(config.id, admitted.label, append.type_name(), delta)
 
     def faults(self, admitted: Admitted) -> Faults:
         """Return what says which faults a session has."""

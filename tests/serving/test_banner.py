@@ -94,6 +94,12 @@ def test_where_keys_are_needed_the_client_s_variable_is_named():
     assert KEY not in text
 
 
+def test_a_script_is_said_to_be_played():
+    text = said(load_settings(server={"testing": True}))
+    assert "\n  test     a script is played: POST /testing/script\n" in text
+    assert "testing" not in said()
+
+
 def test_without_an_address_only_the_path_is_said():
     text = said(addresses=None)
     assert "  /v1/realtime, " in text

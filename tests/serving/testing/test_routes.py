@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from config import ConfigError, load_settings
 from main import main
 from tests.support.double import Double, double
 from tests.support.running_server import plain_http, running, scripted_settings
-from tests.support.wire_client import client
+from tests.support.wire_client import client, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = "a-key-of-the-tests-1"
@@ -76,6 +79,33 @@ async def test_what_was_asked_and_sent_can_be_read_and_waited_for(server: Double
         assert session["spoken_bytes"] > 0
     state = (await server.http.get("/testing/script")).json()["rules"]
     assert [rule["taken"] for rule in state] == [1, 0]
+
+
+async def test_a_client_of_the_beta_finds_the_names_of_its_dialect(server: Double):
+    beta = {"additional_headers": {"OpenAI-Beta": "realtime=v1"}}
+    async with connect(server.url, proxy=None, max_size=None, **beta) as socket:
+        await socket.send('{"type": "response.create"}')
+        while json.loads(await socket.recv())["type"] != "response.done":
+            pass
+    got = await server.events(**{"from": "server", "type": "response.audio.delta"})
+    assert got and set(got[0]["delta"]) == {"bytes"}
+
+
+async def test_a_translation_is_heard_and_answered_by_the_script(server: Double):
+    await server.script({"hears": "guten tag"}, {"answers": "good day", "when": "guten"})
+    url = f"{server.url.partition('?')[0]}/translations?model=gpt-realtime-translate"
+    audio = {"audio": base64.b64encode(speech()).decode()}
+    async with connect(url, proxy=None, max_size=None) as socket:
+        await socket.send(json.dumps({"type": "session.input_audio_buffer.append", **audio}))
+        types = []
+        while types[-1:] != ["session.output_audio.delta"]:
+            types.append(json.loads(await socket.recv())["type"])
+    [session] = await server.sessions()
+    assert session["heard_bytes"] == len(speech()) and session["spoken_bytes"] > 0
+    [append] = await server.events(type="session.input_audio_buffer.append")
+    assert append["audio"] == {"bytes": len(speech())}
+    [first, *_] = await server.events(**{"from": "server", "type": "session.output_audio.delta"})
+    assert set(first["delta"]) == {"bytes"}
 
 
 async def test_waiting_ends_with_what_there_is(server: Double):
