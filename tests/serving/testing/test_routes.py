@@ -82,8 +82,8 @@ async def test_what_was_asked_and_sent_can_be_read_and_waited_for(server: Double
 
 
 async def test_a_client_of_the_beta_finds_the_names_of_its_dialect(server: Double):
-    beta = {"additional_headers": {"OpenAI-Beta": "realtime=v1"}}
-    async with connect(server.url, proxy=None, max_size=None, **beta) as socket:
+    beta = {"OpenAI-Beta": "realtime=v1"}
+    async with connect(server.url, proxy=None, max_size=None, additional_headers=beta) as socket:
         await socket.send('{"type": "response.create"}')
         while json.loads(await socket.recv())["type"] != "response.done":
             pass
@@ -97,7 +97,7 @@ async def test_a_translation_is_heard_and_answered_by_the_script(server: Double)
     audio = {"audio": base64.b64encode(speech()).decode()}
     async with connect(url, proxy=None, max_size=None) as socket:
         await socket.send(json.dumps({"type": "session.input_audio_buffer.append", **audio}))
-        types = []
+        types: list[str] = []
         while types[-1:] != ["session.output_audio.delta"]:
             types.append(json.loads(await socket.recv())["type"])
     [session] = await server.sessions()
