@@ -47,7 +47,7 @@ try:
     from serving.console.routes import console_routes
     from serving.downloading import download
     from serving.handshake import Service
-    from serving.http_errors import access_denied
+    from serving.http_errors import access_denied, request_refused
     from serving.installing import install, refuse_incomplete, start_again
     from serving.lifecycle import Lifecycle
     from serving.ollama_offer import find_ollama
@@ -58,6 +58,7 @@ try:
     from serving.process.workers import run_workers
     from serving.public_routes import health_routes, http_routes
     from serving.recording.recorder import Recorder
+    from serving.refused import Refused
     from serving.resuming import Resuming
     from serving.silent_services import warning_of_silent_services
     from serving.stacks import Stacks
@@ -205,6 +206,7 @@ def create_app(
         app.router.default = wrong
     app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
+    app.exception_handler(Refused)(request_refused)
     app.add_middleware(PagesMiddleware, access=access)
     app.add_middleware(ExposureGuard, server=settings.server)
     app.add_middleware(UrlKeys)

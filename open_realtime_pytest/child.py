@@ -24,14 +24,14 @@ def main() -> None:
     """Run the server, with the arguments of this process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     here = Path(__file__).resolve().parent
-    # As a script, its folder is the first in which Python looks.
-    sys.path[0] = str(here.parent)
+    if sys.path[0] == str(here):
+        # As this is a script, its folder is the first in which Python looks.
+        del sys.path[0]
     if (here.parent / "main.py").is_file() and (here.parent / "pyproject.toml").is_file():
+        sys.path.insert(0, str(here.parent))
         runpy.run_module("main", run_name="__main__", alter_sys=True)
-        return
-    # Installed packages come behind the standard library, as they always do.
-    del sys.path[0]
-    runpy.run_module("open_realtime_server", run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_module("open_realtime_server", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

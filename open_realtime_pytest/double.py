@@ -290,8 +290,10 @@ class RealtimeServer:
         if isinstance(when, re.Pattern):
             flags = "".join(letter for flag, letter in _FLAGS.items() if when.flags & flag)
             said["when"] = {"regex": f"(?{flags}){when.pattern}" if flags else when.pattern}
-        elif when is not None:
+        elif isinstance(when, str):
             said["when"] = when
+        elif when is not None:
+            raise ScriptError("when: must be words, or a regular expression of re.compile")
         self.script([said])
 
     def _events(self, **asked: Any) -> Events:

@@ -44,6 +44,11 @@ def refused(refusal: Refused) -> JSONResponse:
     return JSONResponse(error_body(refusal.error), status, headers)
 
 
+async def request_refused(_request: Request, refusal: Refused) -> JSONResponse:
+    """Answer a request that is refused before its endpoint is reached."""
+    return refused(refusal)
+
+
 def origin_refused() -> Refused:
     """Return why a web page may not connect."""
     return Refused(

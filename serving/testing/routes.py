@@ -15,9 +15,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from config import ServerConfig
-from serving.access.keys import Access, AccessDenied
-from serving.http_errors import error_body
+from serving.access.keys import Access
+from serving.http_errors import error_body, origin_refused
 from serving.open_sessions import OpenSessions
+from serving.refused import Refused
 from serving.request_body import read_body
 from serving.testing.desk import Desk
 from settings.origins import is_loopback
@@ -43,10 +44,15 @@ def testing_routes(
 
     async def as_operator(request: Request) -> None:
         access.admit_operator(request.headers)
+        if not access.admits_page(request.headers):
+            # Without keys, any page that somebody opens at this machine could set a script.
+            raise origin_refused()
         client = request.client
         if not (server.api_keys or client is None or is_loopback(client.host)):
-            raise AccessDenied(
-                None, "Without API keys /testing answers this machine alone (REALTIME_API_KEYS)."
+            raise Refused(
+                "permission_denied",
+                "Without API keys /testing answers this machine alone (REALTIME_API_KEYS).",
+                http_status=403,
             )
 
     router = APIRouter(prefix="/testing", dependencies=[Depends(as_operator)])

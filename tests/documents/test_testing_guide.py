@@ -19,7 +19,10 @@ from tests.support.places import ROOT
 from tests.support.wire_client import client
 
 TEXT = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
-SCRIPT = TEXT.partition("## A script, with pytest")[2]
+SCRIPT = "".join(
+    TEXT.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    for title in ("A script, with pytest", "A script by HTTP, from any language")
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -78,7 +81,8 @@ async def _curl(server: Double, command: str) -> str:
 
 
 def test_every_call_and_attribute_is_there():
-    rows = re.findall(r"^\| `(\w+)\b[^|]*\|", SCRIPT.partition("## A script by HTTP")[0], re.M)
+    tables = SCRIPT.partition("open-realtime-server --testing")[0]
+    rows = re.findall(r"^\| `(\w+)\b[^|]*\|", tables, re.MULTILINE)
     assert {"answers", "delays", "sessions", "wait_for"} <= {*rows}
     for name in rows:
         assert hasattr(RealtimeServer, name) or name == "base_url", name

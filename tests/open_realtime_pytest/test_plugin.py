@@ -128,6 +128,8 @@ def test_lost_connections(realtime_server, fault):
 def test_a_rule_that_cannot_be_used(realtime_server):
     with pytest.raises(ValueError, match=r"script\\[0\\].times: must be a whole number"):
         realtime_server.answers("x", times=0)
+    with pytest.raises(ValueError, match="when: must be words, or a regular expression"):
+        realtime_server.answers("x", when=str.isupper)
 
 def test_a_wait_in_vain(realtime_server):
     with pytest.raises(AssertionError, match=r"0 of 1 events 'error' within 0.01 s:\\n\\(nothing"):
@@ -180,6 +182,10 @@ def test_that_ends_the_server(realtime_server, _realtime_process):
 """
 
 
+HOSTILE = {"REALTIME_SERVER__PORT": "nonsense", "PYTHONSAFEPATH": "1"}
+"""Variables that are not for the server, or must not disturb it."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The folder of somebody who has modules that are called like the server's."""
@@ -211,7 +217,7 @@ def test_those_who_test_get_a_server_with_a_script_for_each_test(folder: Path, p
     spoken = str(DATA / "flite-slt_s01.wav")
     # Tests lean on the ones before them, so those of a file stay together.
     options = ("-n", processes, "--dist", "loadfile", "-p", "no:asyncio")
-    ran = run_pytest(folder, *options, SPOKEN=spoken, REALTIME_SERVER__PORT="nonsense")
+    ran = run_pytest(folder, *options, SPOKEN=spoken, **HOSTILE)
     assert re.search(r"\b13 passed\b", ran.stdout), ran.stdout[-6000:] + ran.stderr[-2000:]
 
 

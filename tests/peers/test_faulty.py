@@ -8,8 +8,14 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
+from peers.faulty import FaultyPeer
+from peers.in_process import InProcessPeer
+from session.effects import OutputAudio
+from testing.journal import SessionJournal
 from tests.support.double import Double, double
 from tests.support.wire_client import WireClient, client
+from wire.dialect import GADialect
+from wire.session_events import BufferCleared
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -64,6 +70,21 @@ async def test_what_a_client_is_answered_alone_counts_too(server: Double):
         await wire.send("no.such.event")
         await closed(wire)
         assert wire.types() == ["session.created", "error"]
+
+
+async def test_on_a_call_audio_is_no_event(server: Double):
+    told: list[str] = []
+
+    def faults(type_: str) -> None:
+        told.append(type_)
+
+    journal = SessionJournal("sess_1", "m", lambda _told: None)
+    for plays in (True, False):
+        peer = FaultyPeer(InProcessPeer(), journal, GADialect(), faults, told.clear, plays=plays)
+        peer.play(OutputAudio("resp_1", "item_1", 0, 0, b"\0\0"))
+        peer.send(BufferCleared())
+    cleared = "input_audio_buffer.cleared"
+    assert told == [cleared, "response.output_audio.delta", cleared]
 
 
 async def test_a_session_expires_as_if_its_time_were_up(server: Double):

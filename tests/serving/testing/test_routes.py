@@ -51,9 +51,18 @@ async def test_they_need_a_key_where_keys_are_configured():
         assert (await server.http.get("/testing/events", headers=asked)).status_code == 200
 
 
+async def test_pages_of_other_sites_are_refused(server: Double):
+    site = {"Origin": "https://site.example"}
+    for path in ("/testing/script", "/testing/reset"):
+        answer = await server.http.post(path, content="[]", headers=site)
+        assert answer.status_code == 403, answer.text
+        assert answer.json()["error"]["code"] == "origin_not_allowed"
+    assert (await server.http.get("/testing/events", headers=site)).status_code == 403
+
+
 async def test_without_keys_they_answer_this_machine_alone():
     async with double(server={"insecure": True}) as server:
-        for host, status in (("192.0.2.1", 401), ("127.0.0.1", 200)):
+        for host, status in (("192.0.2.1", 403), ("127.0.0.1", 200)):
             other = httpx.ASGITransport(server.app, client=(host, 50_000))
             async with httpx.AsyncClient(transport=other, base_url="http://here") as http:
                 answer = await http.get("/testing/script")
