@@ -133,6 +133,9 @@ class ServerConfig(Group):
     testing: bool = False
     """Be a double for tests of clients: stages that no setting names play a script, which is set by
     HTTP, and what comes is kept for the test to read (`docs/testing.md`). For one worker."""
+    virtual_clock: bool = False
+    """With `testing`: sessions have a clock that goes as far as the audio that has come, and jumps
+    where they wait; their ids are the same each time."""
     replica: Annotated[str | None, AfterValidator(valid_replica)] = None
     """Name of this server among replicas, as hosts have them: the name or the address of a pod will
     do. The ids of its calls carry it, so that each replica knows which other one has a call. With
@@ -203,6 +206,14 @@ class ServerConfig(Group):
                 _("a script is of one process: set server.workers to 1, or leave testing off")
             )
         return testing
+
+    @field_validator("virtual_clock")
+    @classmethod
+    def _check_testing(cls, virtual: bool, info: ValidationInfo) -> bool:
+        """Refuse a clock that nothing outside would heed."""
+        if virtual and not info.data.get("testing"):
+            raise ValueError(_("a virtual clock is for tests of clients: set server.testing too"))
+        return virtual
 
     @field_validator("replica_url")
     @classmethod
