@@ -27,6 +27,8 @@ STREAM_S = 0.25
 FAR_S = 60.0
 """A jump is no longer: a session's lifetime is not what a test waits for."""
 _BEGIN_S = 1000.0
+_DIGITS = 6
+"""Microseconds: what is due at the same time is so however that was added up."""
 
 _T = TypeVar("_T")
 _in_session: ContextVar[bool] = ContextVar("in_session", default=False)
@@ -69,7 +71,7 @@ class VirtualClock:
         loop = asyncio.get_running_loop()
         heard = loop.create_future()
         timer = asyncio.TimerHandle(self.now + audio_s, _done, (heard,), loop)
-        self._heard_until = timer.when()
+        self._heard_until = round(timer.when(), _DIGITS)
         self._patience_s = STREAM_S
         # Whatever else happens at that moment happens before: so it is the same each time.
         self.add(timer, last=True)
@@ -85,7 +87,7 @@ class VirtualClock:
     def add(self, timer: asyncio.TimerHandle, *, last: bool = False) -> None:
         """Add what waits for a time; `last`: behind all others that wait for the same."""
         self._made += 1
-        heapq.heappush(self._due, (timer.when(), last, self._made, timer))
+        heapq.heappush(self._due, (round(timer.when(), _DIGITS), last, self._made, timer))
 
     @property
     def patience_s(self) -> float | None:
