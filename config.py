@@ -61,6 +61,7 @@ from settings.stacks import completed, valid_stack_names
 from settings.store_url import valid_store
 from settings.translation import TranslationConfig
 from settings.upstream import KEY_VARIABLES, UpstreamConfig, refuse_nameless, with_upstream
+from settings.virtual_clock import refuse_outside
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.5.0"
@@ -604,6 +605,12 @@ class Settings(BaseSettings):
         """Let a server under test not speculate: a rule of its script counts for one response."""
         if self.server.testing and "speculative" not in self.vad.model_fields_set:
             self.vad = self.vad.model_copy(update={"speculative": False})
+        return self
+
+    @model_validator(mode="after")
+    def _know_no_outside(self) -> Self:
+        """Refuse what a virtual clock does not wait for, and would find late at once."""
+        refuse_outside(self)
         return self
 
     @field_validator("stacks")
