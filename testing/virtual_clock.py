@@ -25,7 +25,7 @@ REACTION_S = 0.05
 STREAM_S = 0.25
 """The same for a client that is sending audio: a pause of its own is not one of the speaker."""
 FAR_S = 60.0
-"""A jump is no longer: a session's lifetime is not what a test waits for."""
+"""What is further away when it is begun is not jumped to: nobody waits for a session's lifetime."""
 _BEGIN_S = 1000.0
 _DIGITS = 6
 """Microseconds: what is due at the same time is so however that was added up."""
@@ -41,6 +41,8 @@ class VirtualClock:
         """Let it stand still."""
         self.now = _BEGIN_S
         self._due: list[tuple[float, bool, int, asyncio.TimerHandle]] = []
+        self._far: list[tuple[float, bool, int, asyncio.TimerHandle]] = []
+        """What is not jumped to, and comes when the clock has got so far otherwise."""
         self._made = 0
         """Timers so far: those of the same moment run in their order."""
         self._heard_until = self.now
@@ -87,14 +89,19 @@ class VirtualClock:
     def add(self, timer: asyncio.TimerHandle, *, last: bool = False) -> None:
         """Add what waits for a time; `last`: behind all others that wait for the same."""
         self._made += 1
-        heapq.heappush(self._due, (round(timer.when(), _DIGITS), last, self._made, timer))
+        when = round(timer.when(), _DIGITS)
+        heap = self._due if last or when <= self.now + FAR_S else self._far
+        heapq.heappush(heap, (when, last, self._made, timer))
 
     @property
     def patience_s(self) -> float | None:
         """How long it has to be quiet before a jump; None: there is nothing to jump to."""
-        while self._due and self._due[0][-1].cancelled():
-            heapq.heappop(self._due)
-        if not self._due or self._due[0][0] > self.now + FAR_S:
+        for heap in (self._due, self._far):
+            while heap and heap[0][-1].cancelled():
+                heapq.heappop(heap)
+        if self._due and self._far and self._far[0] < self._due[0]:
+            heapq.heappush(self._due, heapq.heappop(self._far))
+        if not self._due:
             return None
         return 0.0 if self._due[0][0] <= self._heard_until else self._patience_s
 
@@ -158,10 +165,10 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     def jump(self) -> None:
         """Let the sessions' clock jump to what is due next."""
         # A timer is run as the event loop runs its own, for which there is no public way.
-        self.call_soon(self.clock.jump()._run)  # type: ignore[attr-defined]
+        self.call_soon(self.clock.jump()._run)
 
 
-class _QuietSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _QuietSelector(selectors.DefaultSelector):
     """Notices when the event loop has nothing to do: then it asks what has come."""
 
     def __init__(self, loop: VirtualClockLoop) -> None:
