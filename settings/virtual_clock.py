@@ -1,7 +1,7 @@
 """What a virtual clock cannot be used with (`server.virtual_clock`).
 
-It jumps wherever a session waits. What the session waits for must be in its own process, or it would
-be late at once: a service, a model in a process of its own, a tool somewhere else.
+It jumps wherever a session waits. What that waits for has to be in the same process, or it would be
+late at once: a service, a model in a process of its own, a tool somewhere else.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def test_a_client_that_reads_slowly_is_none_that_does_not_read(server: RealtimeS
     sdk = OpenAI(api_key=server.api_key, base_url=server.base_url)
     with sdk.realtime.connect(model="gpt-realtime") as connection:
         typed(connection, "Talk.")
-        server.wait_for("response.done", timeout_s=60)
+        server.wait_for("response.output_audio.delta", count=1000, timeout_s=60)
         # More than the sockets hold waits for it meanwhile.
         until_done(connection)
     assert server.sessions[0].spoken_audio
