@@ -22,6 +22,9 @@ PATIENCE_S = 1.0
 CONNECTIONS = 8
 """Most connections of a process; whoever finds none free waits for one."""
 
+_KEY_MARK = b"PRIVATE KEY-----"
+"""What stands in front of a private key in a file."""
+
 Command = Sequence[str | bytes | int]
 """A command and its arguments."""
 
@@ -108,12 +111,17 @@ class StoreConnection:
 
 
 def _check_files(url: SecretStr) -> None:
-    for option, file in tls_files(url):
+    files = dict(tls_files(url))
+    for option, file in files.items():
         try:
-            with open(file, "rb"):
-                pass
+            with open(file, "rb") as opened:
+                content = opened.read()
         except OSError as error:
             raise _unusable(f"{option}={file}: {system_reason(error)}") from None
+        alone = option == "ssl_certfile" and "ssl_keyfile" not in files
+        if alone and _KEY_MARK not in content:
+            reason = _("it has no private key; name that by ssl_keyfile")
+            raise _unusable(f"{option}={file}: {reason}")
 
 
 def _unusable(reason: str) -> ConfigError:
