@@ -22,8 +22,9 @@ PATIENCE_S = 1.0
 CONNECTIONS = 8
 """Most connections of a process; whoever finds none free waits for one."""
 
-_KEY_MARK = b"PRIVATE KEY-----"
-"""What stands in front of a private key in a file."""
+_CERTIFICATE, _KEY = b"CERTIFICATE-----", b"PRIVATE KEY-----"
+"""What stands in front of a certificate and of a private key in a file; OpenSSL's own words for one
+that is not there name neither the file nor what is missing."""
 
 Command = Sequence[str | bytes | int]
 """A command and its arguments."""
@@ -118,8 +119,11 @@ def _check_files(url: SecretStr) -> None:
                 content = opened.read()
         except OSError as error:
             raise _unusable(f"{option}={file}: {system_reason(error)}") from None
-        alone = option == "ssl_certfile" and "ssl_keyfile" not in files
-        if alone and _KEY_MARK not in content:
+        if option != "ssl_keyfile" and _CERTIFICATE not in content:
+            raise _unusable(f"{option}={file}: {_('it has no certificate in PEM')}")
+        if option == "ssl_keyfile" and _KEY not in content:
+            raise _unusable(f"{option}={file}: {_('it has no private key in PEM')}")
+        if option == "ssl_certfile" and "ssl_keyfile" not in files and _KEY not in content:
             reason = _("it has no private key; name that by ssl_keyfile")
             raise _unusable(f"{option}={file}: {reason}")
 

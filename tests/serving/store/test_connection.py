@@ -23,9 +23,17 @@ def test_a_file_that_is_not_there_is_named(option: str) -> None:
     assert "sesame" not in told
 
 
-def test_a_file_that_holds_no_certificate_ends_the_start(tmp_path: Path) -> None:
+def test_a_file_that_holds_nothing_of_use_ends_the_start(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("no certificate")
+    for options, lacks in (
+        (f"ssl_ca_certs={file}", "certificate"),
+        (f"ssl_certfile={file}", "certificate"),
+        (f"ssl_keyfile={file}", "private key"),
+    ):
+        with pytest.raises(ConfigError, match=rf"{file}: it has no {lacks} in PEM"):
+            StoreConnection(SecretStr(f"rediss://redis.internal?{options}"))
+    file.write_text("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
     with pytest.raises(ConfigError, match=r"limits\.store cannot be used"):
         StoreConnection(SecretStr(f"rediss://redis.internal?ssl_ca_certs={file}"))
 
