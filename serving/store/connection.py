@@ -119,13 +119,15 @@ def _check_files(url: SecretStr) -> None:
                 content = opened.read()
         except OSError as error:
             raise _unusable(f"{option}={file}: {system_reason(error)}") from None
+        lacking = None
         if option != "ssl_keyfile" and _CERTIFICATE not in content:
-            raise _unusable(f"{option}={file}: {_('it has no certificate in PEM')}")
-        if option == "ssl_keyfile" and _KEY not in content:
-            raise _unusable(f"{option}={file}: {_('it has no private key in PEM')}")
-        if option == "ssl_certfile" and "ssl_keyfile" not in files and _KEY not in content:
-            reason = _("it has no private key; name that by ssl_keyfile")
-            raise _unusable(f"{option}={file}: {reason}")
+            lacking = _("it has no certificate in PEM")
+        elif option == "ssl_keyfile" and _KEY not in content:
+            lacking = _("it has no private key in PEM")
+        elif option == "ssl_certfile" and "ssl_keyfile" not in files and _KEY not in content:
+            lacking = _("it has no private key; name that by ssl_keyfile")
+        if lacking is not None:
+            raise _unusable(f"{option}={file}: {lacking}")
 
 
 def _unusable(reason: str) -> ConfigError:
