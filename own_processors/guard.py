@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from loguru import logger
 from pipecat.frames.frames import CancelFrame, Frame, StartFrame
@@ -71,6 +72,10 @@ class Guard:
         """Those it has passed on with which the ones behind it begin or end."""
         self._calls: dict[int, _Call] = {}
         """Those that run, each by the id of what gives it up."""
+        self._tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
+        """Those that Pipecat or it made for it: they are cancelled by its `cancel_task`."""
+        self._leaving: WeakSet[asyncio.Task[Any]] = WeakSet()
+        """Those of them that were cancelled so, and not by what runs in them."""
         self._held_s = 0.0
         self._told_hold = False
         """Whether the log has a line about the time it held."""
@@ -181,16 +186,22 @@ class Guard:
 
     def _surround(self) -> None:
         processor = self._processor
-        process, create_task = processor.process_frame, processor.create_task
+        process = processor.process_frame
+        create_task, cancel_task = processor.create_task, processor.cancel_task
         setup, cleanup = processor.setup, processor.cleanup
 
         async def call(frame: Frame, direction: FrameDirection) -> bool:
             """Have it take a frame; return whether that had to be given up."""
             end = asyncio.timeout(LEAVING_S if isinstance(frame, CancelFrame) else None)
+
+            def asked(task: asyncio.Task[Any]) -> int | None:
+                known = task in self._tasks
+                return end.expired() + (task in self._leaving) if known else None
+
             self._calls[id(end)] = _Call(frame, asyncio.get_running_loop().time(), end)
             try:
                 async with end:
-                    await Steps(process(frame, direction), self)
+                    await Steps(process(frame, direction), self, asked=asked)
             except TimeoutError:
                 if not end.expired():
                     raise
@@ -237,12 +248,20 @@ class Guard:
             made = create_task(Steps(coroutine, self, self._task_failed), name, *more, **options)
             # One that is cancelled before its first step has never begun with it.
             made.add_done_callback(lambda _task: coroutine.close())
+            self._tasks.add(made)
             return made
+
+        async def end_task(task: asyncio.Task[Any], *more: Any, **options: Any) -> None:
+            # Pipecat cancels no task that asks for its own end so.
+            if task is not asyncio.current_task():
+                self._leaving.add(task)
+            await cancel_task(task, *more, **options)
 
         processor.process_frame = process_frame  # type: ignore[method-assign]
         processor.setup = set_up  # type: ignore[method-assign,assignment]
         processor.cleanup = clean_up  # type: ignore[method-assign]
         processor.create_task = task  # type: ignore[method-assign]
+        processor.cancel_task = end_task  # type: ignore[method-assign]
 
 
 def guarded(

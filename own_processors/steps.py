@@ -5,7 +5,8 @@ Pipecat turns an `Exception` of a processor into an error. What a program ends b
 everybody's sessions; and a `CancelledError` that nobody asked for, as an `await` of a cancelled
 task gives, would end the task that takes the processor's frames. In here both become an
 `Exception`. What was asked for, on the other hand, cannot be escaped: a call that is cancelled and
-waits on is ended where it waits.
+waits on is ended where it waits. Who cancels its own task, as helpers that know no `uncancel()` do
+when their time is up, asked for nothing: what it did to its task is undone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from loguru import logger
 
@@ -86,13 +87,27 @@ class Steps(Coroutine[Any, Any, Any]):
         coroutine: Coroutine[Any, Any, Any],
         owner: Owner,
         on_failure: Callable[[BaseException], None] | None = None,
+        asked: Callable[[asyncio.Task[Any]], int | None] | None = None,
     ) -> None:
+        """Take a coroutine that has not begun.
+
+        Args:
+            coroutine: It.
+            owner: Whose it is.
+            on_failure: Takes what it raises, where Pipecat would tell nobody.
+            asked: Returns how often others have cancelled its task meanwhile; None: nobody knows,
+                so all count as theirs but those that it does itself in a step.
+        """
         self._coroutine = coroutine
         self._owner = owner
         self._on_failure = on_failure
-        """Takes what it raises, where Pipecat would tell nobody."""
+        self._asked = asked
         self._before: int | None = None
         """How often its task had been cancelled when it began."""
+        self._itself = 0
+        """How often it has cancelled its own task, in its steps, without taking that back."""
+        self._outcome: BaseException | None = None
+        """What it ended with, while what it has asked of its task in its last step is awaited."""
         self._ending: asyncio.TimerHandle | None = None
         """Ends it; None: it has not been cancelled, or has ended."""
         self._over = False
@@ -113,10 +128,14 @@ class Steps(Coroutine[Any, Any, Any]):
 
     def send(self, value: Any) -> Any:
         """Take the next step."""
+        if self._outcome is not None:
+            self._conclude(asyncio.current_task(), self._outcome)
         return self._step(self._coroutine.send, value)
 
     def throw(self, *error: Any) -> Any:
         """Take the next step, which begins with an error."""
+        if self._outcome is not None:
+            self._conclude(asyncio.current_task(), self._outcome)
         kind = error[0] if isinstance(error[0], type) else type(error[0])
         if self._forced and issubclass(kind, asyncio.CancelledError):
             self._step(self._close)
@@ -125,6 +144,7 @@ class Steps(Coroutine[Any, Any, Any]):
                 # Whoever cancelled it first counts only what they asked for.
                 task.uncancel()
             self._end()
+            self._take_back(task)
             raise asyncio.CancelledError
         return self._step(self._coroutine.throw, *error)
 
@@ -150,33 +170,21 @@ class Steps(Coroutine[Any, Any, Any]):
         task = asyncio.current_task()
         if self._before is None:
             self._before = 0 if task is None else task.cancelling()
+        cancelled = 0 if task is None else task.cancelling()
         outer = _STEP.get()
         step = Step(self._owner, time.monotonic())
         here = _STEP.set(step)
         try:
             awaited = take(*given)
-        except StopIteration:
-            self._end()
-            if self._is_cancelled(task):
-                # It has caught that: its task would never end.
-                raise asyncio.CancelledError from None
-            raise
-        except asyncio.CancelledError as error:
-            self._end()
-            if self._is_cancelled(task):
-                raise
-            raise self._ended(error) from error
-        except Exception as error:
-            self._end()
-            self._failed(error)
-            if _says(error):
-                raise
-            # Pipecat writes it, and would lose the task that takes the processor's frames.
-            raise Unsayable(type(error).__name__) from error
-        except BaseException as error:
-            self._end()
-            raise self._ended(error) from error
+        # Whatever it is: also `StopIteration`, by which it returns.
+        except BaseException as outcome:
+            if self._count(task, cancelled) <= 0:
+                self._conclude(task, outcome)
+            # What it asked for comes with the next `await`, which would be somebody else's.
+            self._outcome = outcome
+            return None
         else:
+            self._count(task, cancelled)
             self._check_stay(task, step)
             return awaited
         finally:
@@ -187,22 +195,72 @@ class Steps(Coroutine[Any, Any, Any]):
                 outer.others_s += time.monotonic() - step.began
                 outer.stays = outer.stays or step.stays
 
-    def _is_cancelled(self, task: asyncio.Task[Any] | None) -> bool:
-        return task is not None and task.cancelling() > (self._before or 0)
+    def _count(self, task: asyncio.Task[Any] | None, before: int) -> int:
+        """Return how much more often its task is cancelled than before the step that is over."""
+        more = 0 if task is None else task.cancelling() - before
+        self._itself = max(0, self._itself + more)
+        return more
+
+    def _conclude(self, task: asyncio.Task[Any] | None, outcome: BaseException) -> NoReturn:
+        """End with what it returned or raised, as far as nobody else suffers.
+
+        Raises:
+            StopIteration: It has returned.
+            asyncio.CancelledError: That was asked for.
+            ProgramEnded: It raised what would end more than itself.
+            Unsayable: It raised what cannot be written.
+            Exception: It raised that.
+        """
+        self._end()
+        is_cancelled = self._others(task) > 0
+        self._take_back(task)
+        if isinstance(outcome, StopIteration):
+            if is_cancelled:
+                # It has caught that: its task would never end.
+                raise asyncio.CancelledError from None
+            raise outcome
+        if isinstance(outcome, asyncio.CancelledError) and is_cancelled:
+            raise outcome
+        if not isinstance(outcome, Exception):
+            raise self._ended(outcome) from outcome
+        self._failed(outcome)
+        if _says(outcome):
+            raise outcome
+        # Pipecat writes it, and would lose the task that takes the processor's frames.
+        raise Unsayable(type(outcome).__name__) from outcome
+
+    def _excess(self, task: asyncio.Task[Any] | None) -> int:
+        """Return how much more often its task is cancelled than when it began."""
+        return 0 if task is None else max(0, task.cancelling() - (self._before or 0))
+
+    def _others(self, task: asyncio.Task[Any] | None) -> int:
+        """Return how often others have cancelled it."""
+        excess = self._excess(task)
+        if task is None or not excess:
+            return 0
+        asked = None if self._asked is None else self._asked(task)
+        return max(0, excess - self._itself) if asked is None else min(excess, asked)
+
+    def _take_back(self, task: asyncio.Task[Any] | None) -> None:
+        """Undo what it has asked of its own task, which others go on in."""
+        if task is not None:
+            for _again in range(self._excess(task) - self._others(task)):
+                task.uncancel()
+        self._itself = 0
 
     def _check_stay(self, task: asyncio.Task[Any] | None, step: Step) -> None:
         """Give it a while if it was cancelled and waits on."""
         # Where one in between stays, it is that one's fault.
-        if task is None or step.stays or self._over or not self._is_cancelled(task):
+        if task is None or step.stays or self._over or not self._excess(task):
             return
         step.stays = True
-        if self._ending is None and not self._forced:
+        if self._ending is None and not self._forced and self._others(task):
             loop = asyncio.get_running_loop()
             self._ending = loop.call_later(GRACE_S, self._force, task)
 
     def _force(self, task: asyncio.Task[Any]) -> None:
         self._ending = None
-        if not self._over and self._is_cancelled(task):
+        if not self._over and self._others(task):
             self._forced = True
             self._owner.overstayed()
             task.cancel()

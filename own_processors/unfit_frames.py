@@ -188,7 +188,8 @@ def _wrong_audio(frame: AudioRawFrame) -> str | None:
         return f"audio whose sample_rate is no number of Hz from {bounds} but {_said(rate)}"
     if frame.num_channels != 1:
         return f"audio of {_said(frame.num_channels)} channels, where one is played"
-    return None
+    # All that follows would be shifted by the rest of it, which is noise.
+    return "audio that ends within a sample of 16 bits" if _is_cut(frame.audio) else None
 
 
 def _wrong_context(frame: LLMContextFrame) -> str | None:
@@ -246,9 +247,7 @@ def _wrong_turn(frame: Any) -> str | None:
     if isinstance(frame, TurnCommittedFrame) and not isinstance(frame.item_id, str):
         return f"a turn whose item_id is no str but {type(frame.item_id).__name__}"
     if isinstance(frame, TurnAudioFrame | TurnCommittedFrame):
-        audio: Any = frame.audio
-        length = audio.nbytes if isinstance(audio, memoryview) else len(audio)
-        if length % BYTES_PER_SAMPLE:
+        if _is_cut(frame.audio):
             return "audio of a turn that ends within a sample of 16 bits"
     return None
 
@@ -282,6 +281,12 @@ _JUDGES: tuple[tuple[Any, Any], ...] = (
     (ServiceUpdateSettingsFrame, _wrong_settings),
 )
 """Kind of frame → what judges what that kind has."""
+
+
+def _is_cut(audio: Any) -> bool:
+    """Return whether bytes of audio end within a sample."""
+    length = audio.nbytes if isinstance(audio, memoryview) else len(audio)
+    return bool(length % BYTES_PER_SAMPLE)
 
 
 def _are(kind: type[Any], values: Any) -> bool:

@@ -763,6 +763,32 @@ async def test_one_that_raises_what_would_end_its_task_hears_the_next_turn(
         assert completed["transcript"] == "hello there"
 
 
+@pytest.mark.parametrize(
+    "act",
+    [people.cancels_itself, people.cancels_itself_at_last, people.is_cancelled_by_its_time_out],
+)
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("before_recogniser", StartFrame),
+        ("before_recogniser", TurnCommittedFrame),
+        ("before_model", StartFrame),
+        ("before_model", TranscriptionFrame),
+        ("before_model", LLMContextFrame),
+        ("before_voice", LLMTextFrame),
+        ("before_client", TTSAudioRawFrame),
+    ],
+)
+async def test_one_that_cancels_its_own_task_and_catches_that_goes_on(
+    place: str, kind: Any, act: Any
+):
+    own: dict[str, Any] = {"vad": {"speculative": False}, place: [Armed(kind, act)]}
+    async with session(timeout_s=2, **own) as wire:
+        for _turn in range(3):
+            assert said(await spoken_turn(wire)) == TEXT
+        assert transcripts(wire) == ["hello there"] * 3
+
+
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is cancelled has to end sooner than usual."""
@@ -1010,6 +1036,12 @@ NO_VOICE = "it pushed a TTSSpeakFrame where no voice follows"
         ("before_voice", LLMTextFrame, people.pushes_audio_that_nothing_plays, UNPLAYED),
         ("before_client", TTSAudioRawFrame, people.speaks, NO_VOICE),
         ("before_client", TextFrame, people.speaks, NO_VOICE),
+        (
+            "before_client",
+            TTSAudioRawFrame,
+            people.spoils_a_sample,
+            "it pushed audio that ends within a sample of 16 bits (TTSAudioRawFrame)",
+        ),
         (
             "before_voice",
             LLMTextFrame,

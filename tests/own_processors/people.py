@@ -259,6 +259,40 @@ async def awaits_a_cancelled_task(_self: Doing, _frame: Frame) -> bool:
     return True
 
 
+async def cancels_itself(_self: Doing, _frame: Frame) -> bool:
+    """Does what time-outs from before Python 3.11 do, and does not take it back."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
+    return False
+
+
+async def cancels_itself_at_last(_self: Doing, _frame: Frame) -> bool:
+    """Asks for it as the last that it does."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    return False
+
+
+async def is_cancelled_by_its_time_out(_self: Doing, _frame: Frame) -> bool:
+    """Has the loop cancel its task, as a time-out does; and goes on afterwards."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().call_soon(task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.sleep(0)
+    return False
+
+
+async def spoils_a_sample(_self: Doing, frame: Any) -> bool:
+    frame.audio = frame.audio[:-1]
+    return False
+
+
 async def gives_up_generating(_self: Doing, _frame: Frame) -> bool:
     raise GeneratorExit
 

@@ -95,6 +95,8 @@ def test_what_they_cannot_take_is_told(frame: Frame, wrong: str):
         ("num_channels", None, "audio of NoneType channels"),
         ("num_channels", 0, "audio of 0 channels"),
         ("audio", "x", "audio that is no bytes but str"),
+        ("audio", b"abc", "audio that ends within a sample of 16 bits"),
+        ("audio", memoryview(b"abc"), "audio that ends within a sample of 16 bits"),
         ("id", None, "a frame without its id and its metadata"),
         ("metadata", None, "a frame without its id and its metadata"),
     ],
