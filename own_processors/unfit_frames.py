@@ -246,9 +246,8 @@ def _wrong_turn(frame: Any) -> str | None:
             return "a turn whose settings name no languages, words, prompt or delay"
     if isinstance(frame, TurnCommittedFrame) and not isinstance(frame.item_id, str):
         return f"a turn whose item_id is no str but {type(frame.item_id).__name__}"
-    if isinstance(frame, TurnAudioFrame | TurnCommittedFrame):
-        if _is_cut(frame.audio):
-            return "audio of a turn that ends within a sample of 16 bits"
+    if isinstance(frame, TurnAudioFrame | TurnCommittedFrame) and _is_cut(frame.audio):
+        return "audio of a turn that ends within a sample of 16 bits"
     return None
 
 

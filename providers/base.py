@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from settings.masks import masked
 from settings.provider_declarations import Declaration
 
 if TYPE_CHECKING:
@@ -105,9 +106,7 @@ class Provider(ABC):
 
     def redacted(self, text: str) -> str:
         """Return `text` with the provider's secrets redacted."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return masked(text, sorted(self.secrets, key=len, reverse=True))
 
     def share(self, other: Any) -> None:  # noqa: B027 (most providers load nothing)
         """Use the model that another provider loads, where this one would load the same.

@@ -16,6 +16,7 @@ from pipecat.utils.errors import (
 from providers.base import Provider, StageFailure
 from providers.quoted import brief
 from session.ports import FailingStage, FailureReason
+from settings.masks import is_word
 from settings.provider_declarations import is_of_vendor
 from settings.stacks import DEFAULT_STACK, in_stack
 
@@ -110,7 +111,7 @@ def _shows_part(text: str, provider: Provider) -> bool:
     """
     text = provider.redacted(text)
     return bool(_PARTLY_MASKED.search(text)) or any(
-        secret[:_TELLING] in text for secret in provider.secrets
+        secret[:_TELLING] in text for secret in provider.secrets if not is_word(secret)
     )
 
 

@@ -23,6 +23,7 @@ from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, bounded, trusted, wait_briefly
 from providers.options import Options, ProviderConfig, parse_options, variable
 from settings.localisation import _
+from settings.masks import masked
 from settings.openai_variables import forget_vendor
 from settings.origins import is_here
 from settings.provider_declarations import is_of_vendor
@@ -45,7 +46,7 @@ def explained(refusal: APIStatusError) -> APIStatusError:
     said = " ".join(refusal.response.text.split())
     key = refusal.request.headers.get("Authorization", "").removeprefix("Bearer ")
     if len(key) >= MIN_SECRET_LENGTH:
-        said = said.replace(key, "***")
+        said = masked(said, [key])
     words = redact_secrets(said)[:SHOWN_CHARACTERS]
     status = f"Error code: {refusal.status_code}"
     if not words or refusal.message != status:

@@ -16,6 +16,7 @@ __all__ = [
     "installation",
     "languages",
     "localisation",
+    "masks",
     "mcp_headers",
     "mcp_hosts",
     "mcp_settings",

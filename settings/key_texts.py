@@ -16,7 +16,8 @@ from settings.sources import variable
 
 MIN_SECRET_LENGTH = 6
 """Shorter secrets are not masked in texts: they may be part of any word, and protect nothing. Those
-of MCP servers are, as whole words (`tool_servers/hidden.py`): a PIN is a secret for all that."""
+of MCP servers are, as whole words (`tool_servers/hidden.py`): a PIN is a secret for all that. Those
+that are words are where they are quoted as keys (`settings/masks.py`)."""
 
 _WORDS = ("key", "token", "secret", "password", "authorization")
 """What the name of a value has in it that is a key."""

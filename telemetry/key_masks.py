@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import TextIO
 
-HIDDEN = "***"
+from settings.masks import HIDDEN, masked
 
 _IN_TEXT = re.compile(
     r"""(?P<name>\?)(?!\*\*\*(?:[\s'"]|$))\S+
@@ -35,13 +35,6 @@ _LIBRARIES = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 """Loggers that `uvicorn main:app` gives handlers of their own."""
 
 
-def without(keys: Iterable[str], text: str) -> str:
-    """Return a text with these keys masked."""
-    for key in keys:
-        text = text.replace(key, HIDDEN)
-    return text
-
-
 class Masked:
     """A stream on which no key is written."""
 
@@ -51,7 +44,7 @@ class Masked:
 
     def write(self, text: str) -> None:
         """Write a text, in which all keys are masked: one in two pieces would not be found."""
-        self._stream.write(without(self._keys, text))
+        self._stream.write(masked(text, self._keys))
 
     def flush(self) -> None:
         """Write what is buffered."""

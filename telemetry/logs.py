@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from config import ServerConfig
-from telemetry.key_masks import Masked, mask_keys, mask_libraries, without
+from settings.masks import masked
+from telemetry.key_masks import Masked, mask_keys, mask_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,4 +104,4 @@ class _JsonLines:
             # The text after the message is the traceback, without the values of variables.
             line["exception"] = str(message).removeprefix(record["message"]).strip()
         written = json.dumps(line, ensure_ascii=False, default=str)
-        print(without(self._keys, written), file=sys.stderr, flush=True)
+        print(masked(written, self._keys), file=sys.stderr, flush=True)

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from flow.steps import at_once
 from serving.recording.hiding import without_secrets, without_words
-from telemetry.key_masks import HIDDEN
+from settings.masks import HIDDEN
 from wire.errors import ProtocolError
 from wire.long_strings import cut_long
 from wire.strict_json import read_json

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from telemetry.key_masks import HIDDEN, without_keys
+from settings.masks import HIDDEN
+from telemetry.key_masks import without_keys
 
 _KEY_FIELDS = frozenset({"authorization", "api_key", "client_secret"})
 """Fields of events whose value is a key."""

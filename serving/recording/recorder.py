@@ -28,6 +28,7 @@ from serving.recording.notes import About, Backlog, Note
 from serving.recording.session_file import SessionFile, TooLarge, TooSlow
 from serving.recording.session_tap import SessionTap
 from serving.recording.tracks import load_library
+from settings.masks import is_word
 from telemetry.metrics import Metrics
 from translation.settings import TranslationSettings
 
@@ -207,7 +208,8 @@ def _keys_of(settings: Settings) -> set[str]:
     stacks = [settings, *(settings.of_stack(name) for name in settings.stacks)]
     for stack in stacks:
         for stage in (stack.stt, stack.llm, stack.tts):
-            keys |= stage.secrets()
+            # What says so of a key was masked before it came here.
+            keys.update(key for key in stage.secrets() if not is_word(key))
         if stack.upstream.api_key is not None:
             keys.add(stack.upstream.api_key.get_secret_value())
     return keys

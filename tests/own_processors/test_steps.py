@@ -168,3 +168,88 @@ async def test_what_began_within_a_step_keeps_nothing_of_its_owner():
     await Steps(notes(), Owner())
     assert kept[0] is not None
     assert kept[0].owner is None
+
+
+async def cancels_itself() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
+
+
+async def test_what_it_asks_of_its_own_task_is_taken_back():
+    async def twice() -> str:
+        await cancels_itself()
+        await cancels_itself()
+        return "done"
+
+    owner = Owner()
+    assert await Steps(twice(), owner) == "done"
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert owner.stays == 0
+
+
+@pytest.mark.parametrize("error", [None, ValueError, asyncio.CancelledError])
+async def test_so_is_what_it_asks_as_the_last_that_it_does(error: type[BaseException] | None):
+    async def asks() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        if error is not None:
+            raise error
+        return "done"
+
+    async def outer() -> Any:
+        return await Steps(asks(), Owner())
+
+    if error is None:
+        assert await Steps(outer(), Owner()) == "done"
+    else:
+        with pytest.raises(ProgramEnded if error is asyncio.CancelledError else error):
+            await Steps(outer(), Owner())
+    await asyncio.sleep(0)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_one_that_does_so_still_ends_when_others_ask():
+    async def waits_on() -> None:
+        await cancels_itself()
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    owner = Owner()
+    task = asyncio.current_task()
+    assert task is not None
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await Steps(waits_on(), owner)
+    assert task.cancelling() == 0
+    assert owner.stays == 1
+
+
+async def test_who_knows_how_often_others_asked_is_believed():
+    asked = 0
+
+    async def is_cancelled_by_its_time_out() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_soon(task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "done"
+
+    task = asyncio.current_task()
+    assert task is not None
+    known = Steps(is_cancelled_by_its_time_out(), Owner(), asked=lambda _task: asked)
+    assert await known == "done"
+    assert task.cancelling() == 0
+    asked = 1
+    with pytest.raises(asyncio.CancelledError):
+        await Steps(is_cancelled_by_its_time_out(), Owner(), asked=lambda _task: asked)
+    assert task.uncancel() == 0

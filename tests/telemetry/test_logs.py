@@ -128,3 +128,22 @@ async def test_a_key_that_a_service_quotes_is_in_no_line_not_even_of_pipecats(
     said = capsys.readouterr().err
     assert "Incorrect API key provided: ***" in said
     assert "OPERATORKEY" not in said
+
+
+async def test_a_key_that_is_a_word_is_hidden_where_it_is_quoted_and_stays_in_names(capsys):
+    fake = FakeOpenAI()
+    fake.status = 500
+    fake.refusal = "ollama-m is not loaded. API key provided: ollama. See 'ollama serve'"
+    async with serving(fake.app) as port:
+        base = f"http://127.0.0.1:{port}/v1"
+        llm = {"provider": "openai", "api_base": base, "api_key": "ollama", "retries": 0}
+        settings = scripted_settings(llm={**llm, "model": "ollama-m"}, server={"debug": True})
+        configure_logging(settings.server, settings.key_texts())
+        async with running(settings) as server, client(server.url) as wire:
+            await wire.say("hi")
+            done = (await wire.until("response.done"))["response"]
+    told = done["status_details"]["error"]["message"]
+    assert told.startswith("LLM ollama-m at 127.0.0.1 failed")
+    said = capsys.readouterr().err
+    assert "ollama-m is not loaded. API key provided: ***. See 'ollama serve'" in said
+    assert "provided: ollama" not in said + told
