@@ -23,6 +23,8 @@ _HELD: dict[str, tuple[str, ...]] = {
     "input_audio": ("data", "format"),
 }
 """Type of a part of a message → the texts in what it holds under that name; none: that is one."""
+_IN_JSON = "openai"
+"""Whose own messages go into a request as they are."""
 _INSTEAD = ("tool_calls", "function_call", "audio", "refusal")
 """What a message of the model's may have instead of content."""
 
@@ -41,13 +43,26 @@ def unfit_context(context: Any) -> str | None:
     if not isinstance(messages, list):
         return f"whose messages are no list but {type(messages).__name__}"
     for message in messages:
-        # One in a service's own form is that service's to judge.
-        if isinstance(message, LLMSpecificMessage):
-            continue
-        wrong = _wrong(message)
+        wrong = (
+            _wrong_specific(message) if isinstance(message, LLMSpecificMessage) else _wrong(message)
+        )
         if wrong is not None:
             return wrong
     return _wrong_tools(context)
+
+
+def _wrong_specific(message: LLMSpecificMessage) -> str | None:
+    """Return what is wrong with a message in a service's own form; None: nothing that is known.
+
+    It is that service's to judge; that of OpenAI and all that do as it does is an object of JSON.
+    """
+    said = message.message
+    if message.llm != _IN_JSON:
+        return None
+    if not isinstance(said, dict):
+        return f"with a message that is no dict but {type(said).__name__}"
+    foreign = _foreign(said)
+    return None if foreign is None else f"with a message that no JSON can hold ({foreign})"
 
 
 def _wrong_tools(context: LLMContext) -> str | None:

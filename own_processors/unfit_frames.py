@@ -262,9 +262,17 @@ def _wrong_error(frame: ErrorFrame) -> str | None:
 
 
 def _wrong_settings(frame: ServiceUpdateSettingsFrame[Any]) -> str | None:
-    if isinstance(frame.settings, Mapping) and isinstance(frame.delta, ServiceSettings | None):
-        return None
-    return "settings of a service that are neither a dict nor a ServiceSettings"
+    if not isinstance(frame.settings, Mapping) or not isinstance(
+        frame.delta, ServiceSettings | None
+    ):
+        return "settings of a service that are neither a dict nor a ServiceSettings"
+    if not _are_names(frame.settings):
+        return "settings of a service whose names are no str"
+    # It goes to the service as arguments of its request.
+    more: Any = frame.settings.get("extra", {}) if frame.delta is None else frame.delta.extra
+    if not isinstance(more, Mapping) or not _are_names(more):
+        return "settings of a service whose extra is no dict of names"
+    return None
 
 
 _JUDGES: tuple[tuple[Any, Any], ...] = (
@@ -280,6 +288,10 @@ _JUDGES: tuple[tuple[Any, Any], ...] = (
     (ServiceUpdateSettingsFrame, _wrong_settings),
 )
 """Kind of frame → what judges what that kind has."""
+
+
+def _are_names(values: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) for name in values)
 
 
 def _is_cut(audio: Any) -> bool:

@@ -19,9 +19,8 @@ _WORDS = re.compile(r"(?:[a-z]{1,11}|[A-Z]{1,11})(?:[-_](?:[a-z]{1,11}|[A-Z]{1,1
 _KIND = r"(?:key|token|secret|password|authorization|bearer|basic)"
 _BEFORE = rf"(?:{_KIND}s?|{_KIND}\W+(?:is|was|provided|given|supplied|used|passed|sent))"
 """What says, before it, that it is a key."""
-_BEHIND = (
-    rf"(?:[:\s]+(?:is|was|not|an?|the|valid|invalid|incorrect|wrong|unknown|api))+\s+{_KIND}\b"
-)
+_BETWEEN = r"(?:is|was|not|an?|the|valid|invalid|incorrect|wrong|unknown|api)"
+_BEHIND = rf"(?:[:\s]+{_BETWEEN})+\s+{_KIND}\b"
 """The same behind one in quotes."""
 
 

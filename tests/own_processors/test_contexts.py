@@ -45,6 +45,19 @@ def test_a_message_in_the_form_of_a_service_is_the_services_to_judge():
 @pytest.mark.parametrize(
     ("message", "wrong"),
     [
+        (5, "with a message that is no dict but int"),
+        ({"role": object()}, "with a message that no JSON can hold (object)"),
+    ],
+)
+def test_one_in_the_form_of_openais_has_to_be_an_object_of_json(message: Any, wrong: str):
+    fit = LLMContext([LLMSpecificMessage(llm="openai", message={"role": "user", "content": "y"})])
+    assert unfit_context(fit) is None
+    assert unfit_context(LLMContext([LLMSpecificMessage("openai", message)])) == wrong
+
+
+@pytest.mark.parametrize(
+    ("message", "wrong"),
+    [
         ("Hello", "with a message that is no dict but str"),
         ({"content": "Hello"}, "with a message without a role"),
         ({"role": None, "content": "Hello"}, "with a message without a role"),

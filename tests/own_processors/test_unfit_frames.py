@@ -14,6 +14,7 @@ from pipecat.frames.frames import (
     TTSAudioRawFrame,
     TTSSpeakFrame,
 )
+from pipecat.services.settings import LLMSettings
 
 from own_processors.unfit_frames import judged, repair, unfit
 from providers.frames import (
@@ -43,6 +44,9 @@ NO: Any = None
         ToolCallFrame(0, "call", "look", "{}"),
         SpokenClauseFrame("one"),
         WordTimesFrame([(0, -3.5), (4, 7)]),
+        LLMUpdateSettingsFrame({"temperature": 0.5}),
+        LLMUpdateSettingsFrame({"extra": {"top_a": 1}}),
+        LLMUpdateSettingsFrame(delta=LLMSettings(model="other")),
     ],
 )
 def test_what_stages_make_themselves_is_fit(frame: Frame):
@@ -69,6 +73,9 @@ def test_what_stages_make_themselves_is_fit(frame: Frame):
         (TTSAudioRawFrame(b"", 24000, 2), "audio of 2 channels, where one is played"),
         (ErrorFrame(NO), "an error whose text is no str"),
         (LLMUpdateSettingsFrame(NO), "settings of a service that are neither"),
+        (LLMUpdateSettingsFrame({5: 6}), "settings of a service whose names are no str"),  # type: ignore[dict-item]
+        (LLMUpdateSettingsFrame({"extra": 5}), "whose extra is no dict of names"),
+        (LLMUpdateSettingsFrame(delta=LLMSettings(extra={5: 6})), "whose extra is no dict"),  # type: ignore[dict-item]
         (TurnStartedFrame(NO), "a turn whose recognition_id is no str"),
         (TurnStartedFrame("turn", NO), "settings are no TranscriptionSettings but NoneType"),
         (TurnStartedFrame("turn", TranscriptionSettings(languages=NO)), "name no languages, words"),
