@@ -8,7 +8,6 @@ __all__ = [
     "beta_writing",
     "client_events",
     "console_events",
-    "dates",
     "dialect",
     "envelope",
     "errors",

@@ -25,6 +25,11 @@ class Spoken:
     words: str | None = None
     """Its transcript as it was told to the session; None: there is none."""
 
+    @property
+    def gist(self) -> str | None:
+        """What is known of its words."""
+        return self.words
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -31,7 +31,7 @@ from upstream.google.conversation import (
     beyond,
     by_model,
 )
-from upstream.google.transcripts import Transcripts, Turn, Writer
+from upstream.google.transcripts import MIXED, Transcripts, Turn, Writer
 
 STEP_BYTES = 32_000
 """Audio of one message: a second of it."""
@@ -102,7 +102,7 @@ class LiveLink(Link):
     @property
     def needed(self) -> bool:
         """Whether more will come of what was asked of it, though it makes no response."""
-        return self.alive and not (self._answering.idle and not self._transcripts.pending)
+        return self.alive and (not self._answering.idle or self._transcripts.wanted)
 
     @property
     def cut_short(self) -> bool:
@@ -124,14 +124,11 @@ class LiveLink(Link):
         if self._activity is None:
             self._activity = _Activity()
             self._answering.interrupted()
-            self._transcripts.speaking(parted=not self._answering.tail)
+            self._transcripts.speaking()
             self.send_soon(wire.activity("activityStart"))
-            self._activity.going = recognition_id
-            if not self._answering.tail:
-                await self._written()
-            elif self._transcripts.pending:
+            if self._transcripts.pending:
                 # The service ends its turn at once: what comes before that is of the turn before.
-                self._await_words(GRACE_S)
+                self._await_words(GRACE_S if self._transcripts.begun else LATE_S)
         self._activity.going, self._activity.sent = recognition_id, 0
 
     async def hear(self, recognition_id: str, pcm: bytes) -> None:
@@ -200,24 +197,26 @@ class LiveLink(Link):
             for one in returned:
                 self.known += [made[one.call_id], one]
             return True
-        self._stop_waiting()
         activity, self._activity = self._activity, None
-        # Until the service has ended its turn, words of the one before may come.
-        awaited = self._transcripts.pending and not self._transcripts.begun
-        unparted = awaited and activity is None and self._answering.tail
-        await self._transcripts.end()
         there = {turn.item_id: turn for turn in activity.turns} if activity else {}
+        mixed = False
+        if any(isinstance(entry, Heard) for entry in new):
+            # Words of a turn that are still to come may come with those of the next.
+            mixed = self._transcripts.pending or self._transcripts.mixed
+            self._stop_waiting()
+            await self._transcripts.end(MIXED)
+            if activity is None:
+                self._transcripts.speaking()
         if activity is None:
-            self._transcripts.speaking(parted=True)
             self.send_soon(wire.activity("activityStart"))
         heard: list[Turn] = []
         for entry in new:
             await self._tell(entry, there, pcm, heard)
         if not new:
             self.send_soon(wire.words(wire.NUDGE))
-        alone = len(heard) == 1 and not unparted and not self._transcripts.unparted
+        alone = len(heard) == 1 and not mixed
         if heard:
-            await self._transcripts.expect(heard[0] if alone else Turn("of nobody"))
+            await self._transcripts.expect(heard[0] if alone else None)
         self.send_soon(wire.activity("activityEnd"))
         if not self.alive:
             await self._transcripts.end(self.failure)
@@ -370,19 +369,23 @@ class LiveLink(Link):
     async def _completed(self, reason: str | None) -> None:
         if reason in FAULTS:
             self.leaving = True
+        tail = self._answering.tail
         if await self._answering.turn_over(reason):
             return
-        if self._activity is not None:
+        if self._activity is not None and tail:
             await self._transcripts.part()
-            await self._written()
-        elif self._transcripts.pending:
+        if self._transcripts.pending:
             self._await_words(GRACE_S if self._transcripts.begun else LATE_S)
 
     async def _heard(self, told: Event) -> None:
         await self._transcripts.take(told)
-        if told.get("finished") and self._transcripts.begun and self._activity is None:
+        if self._activity is not None:
+            # In the tail its end may tell whose they are.
+            if self._transcripts.mixed and not self._answering.tail:
+                await self._written()
+        elif told.get("finished") and self._transcripts.begun:
             await self._written()
-        elif self._late is not None and self._activity is None:
+        elif self._late is not None and self._transcripts.begun:
             self._await_words(GRACE_S if self._answering.idle else REST_S)
 
     def _await_words(self, limit_s: float) -> None:
@@ -397,7 +400,7 @@ class LiveLink(Link):
     async def _written(self) -> None:
         """Take what was written of the turn as all that will come."""
         self._stop_waiting()
-        await self._transcripts.end()
+        await self._transcripts.end(parted=not self._answering.tail)
         await self._rest()
 
     def _stop_waiting(self) -> None:

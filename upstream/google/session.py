@@ -35,7 +35,7 @@ from session.reports import ResponseReport
 from upstream.generation import UpstreamGeneration
 from upstream.google.conversation import Entry, Heard, entries, parted
 from upstream.google.live import LiveLink
-from upstream.google.transcripts import Turn, Writing
+from upstream.google.transcripts import MIXED, Turn, Writing
 from upstream.google.wire import HEARS_RATE, Model, Wishes
 from upstream.service import Generation, UpstreamService, UpstreamSession
 from upstream.turn_input import UpstreamTurns
@@ -46,7 +46,7 @@ written without one."""
 
 
 WRITINGS = 2
-"""Most connections that are let write a turn, one where the other broke."""
+"""Most connections that are let write a turn, one where the other broke or wrote nobody's words."""
 _PASSING = (ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER)
 """Failures that another connection may not have."""
 WRITING_TOKENS = 32
@@ -176,7 +176,7 @@ class LiveUpstream(UpstreamSession):
 
     async def written(self, writing: Writing, failure: LinkFailure) -> None:
         """Report a transcript (`live.Reader`)."""
-        turn, words = writing.turn, writing.turn.transcript
+        turn, words = writing.turn, writing.turn.whole
         if turn.words is None:
             turn.words = words
         if not isinstance(turn, _Told) or turn.due is None:
@@ -184,7 +184,8 @@ class LiveUpstream(UpstreamSession):
         if words is not None:
             await self._report(turn, words, failure)
         elif not turn.going:
-            if failure.category in _PASSING and len(turn.writings) < WRITINGS:
+            again = failure is MIXED or failure.category in _PASSING
+            if again and len(turn.writings) < WRITINGS:
                 self._write_beside(turn)
             else:
                 await self._report(turn, None, failure)

@@ -1,9 +1,9 @@
 """What Gemini Live writes of the user's turns: their transcripts come whenever they come.
 
-They are in no order with the answer: a piece may come while the turn is still spoken, or when all
-of the answer has been made. No piece says whose it is. So words are those of a turn only where it
-is alone in what the service hears, and where the end of the service's turn parts them from those of
-the turn before; all others are nobody's.
+They are in no order with the answer: a piece may come while the turn is still spoken, or when the
+service has ended its own turn. No piece says whose it is. So words are those of a turn only where
+it is alone in what the service hears, and while no other turn is spoken or waited for; what comes
+while two may be meant is nobody's, and both are to be written elsewhere.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ UNWRITTEN = LinkFailure(
     "session.audio.input.transcription; the answer does not depend on it.",
 )
 
+MIXED = LinkFailure(
+    ErrorCategory.UNKNOWN,
+    "the service wrote words that may be those of another turn",
+    remedy="Its transcripts come late; the answer does not depend on them.",
+)
+
 
 @dataclass(slots=True, eq=False)
 class Writing:
@@ -34,7 +40,7 @@ class Writing:
     over: bool = False
     """Whether nothing more will come."""
     broken: bool = False
-    """Whether that is so because the connection is over."""
+    """Whether that is so though more may have been to come, which is lost."""
 
     @property
     def words(self) -> str:
@@ -66,14 +72,9 @@ class Turn(Spoken):
         return next((one.words for one in self.writings if one.whole), None)
 
     @property
-    def transcript(self) -> str | None:
-        """The transcript to tell; None: it is to be waited for, or nobody has written a word."""
-        leading = self.leading
-        if leading is None or not leading.over:
-            return None
-        if leading.broken and (self.whole or self.going):
-            return self.whole
-        return leading.words
+    def gist(self) -> str | None:
+        """What is known of its words: the beginning of a transcript, if there is no more."""
+        return self.words or self.whole or (self.leading.words if self.leading else None)
 
 
 class Writer(Protocol):
@@ -94,6 +95,8 @@ class Transcripts:
         self._writer = writer
         self._writing: Writing | None = None
         """That of the turn which the service has heard last."""
+        self._nobody_s = False
+        """Whether that is the writing of several, of which nobody knows how far it is."""
         self._early = ""
         """What was written of what is being spoken."""
         self._unparted = False
@@ -101,40 +104,44 @@ class Transcripts:
 
     @property
     def pending(self) -> bool:
-        """Whether a transcript is being written."""
+        """Whether words of a turn that the service has heard may still come."""
         return self._writing is not None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether that is a turn's whose transcript they would be."""
+        return self.pending and not self._nobody_s
 
     @property
     def begun(self) -> bool:
         """Whether anything of one that is being written has come."""
-        return self._writing is not None and bool(self._writing.words)
+        return self.wanted and self._writing is not None and bool(self._writing.words)
 
     @property
-    def unparted(self) -> bool:
+    def mixed(self) -> bool:
         """Whether words that came while a turn is spoken may be of the one before."""
         return self._unparted and bool(self._early.strip())
 
-    def speaking(self, *, parted: bool) -> None:
-        """A turn begins.
-
-        Args:
-            parted: Whether what is written from here on is of that: the service has ended its turn.
-        """
+    def speaking(self) -> None:
+        """A turn begins."""
         self._early = ""
-        self._unparted = self.pending and not parted
+        self._unparted = self.pending
 
     async def part(self) -> None:
         """The service has ended its turn: what came before that is of the turn before."""
         if self._unparted and self._writing is not None:
             early, self._early = self._early, ""
             await self._grow(self._writing, early)
-        if not self._early:
-            self._unparted = False
 
-    async def expect(self, turn: Turn) -> None:
-        """Have the transcript written of a turn that was alone in what the service hears."""
-        self._writing = Writing(turn)
-        turn.writings.append(self._writing)
+    async def expect(self, turn: Turn | None) -> None:
+        """Have the transcript written of a turn that was alone in what the service hears.
+
+        Args:
+            turn: The turn; None: there are several, or words of another may come as well.
+        """
+        self._nobody_s = turn is None
+        self._writing = Writing(turn or Turn("of nobody"))
+        self._writing.turn.writings.append(self._writing)
         early, self._early, self._unparted = self._early, "", False
         await self._grow(self._writing, early)
 
@@ -146,16 +153,19 @@ class Transcripts:
         else:
             await self._grow(self._writing, text)
 
-    async def end(self, failure: LinkFailure | None = None) -> None:
+    async def end(self, failure: LinkFailure | None = None, *, parted: bool = False) -> None:
         """Take what was written as all that will come.
 
         Args:
-            failure: Why the connection is over; None: it is not.
+            failure: Why more may have been to come, which is lost; None: that is not so.
+            parted: Whether the service has ended the turn in which it would have been written.
         """
         writing, self._writing = self._writing, None
         if writing is None:
             return
-        if writing.words and not self._early:
+        if self.mixed:
+            failure = failure or MIXED
+        elif writing.words or parted:
             # What comes now is not its rest: the turn was over for long.
             self._unparted = False
         writing.over, writing.broken = True, failure is not None

@@ -202,7 +202,7 @@ def _part(entry: Entry) -> Event:
         case Said(text=text):
             return {"text": text}
         case Heard(turn=turn):
-            return {"text": turn.words or UNWRITTEN}
+            return {"text": turn.gist or UNWRITTEN}
         case Seen():
             return {"inlineData": _blob(entry)}
         case _:

@@ -110,9 +110,11 @@ async def test_a_spoken_turn_is_heard_answered_and_transcribed():
 
 async def test_the_next_turn_is_heard_while_it_is_spoken_and_goes_on_with_the_conversation():
     async with live_stack() as (service, _server, wire):
-        await commit_turns(wire)
+        heard_as = {"transcription": {"model": "x"}, "turn_detection": None}
+        await wire.update(audio={"input": heard_as})
         await speak(wire, speech())
         await completed(wire)
+        await wire.until("conversation.item.input_audio_transcription.completed")
         (call,) = service.calls
         before = len(call.audio)
         whole = speech("flite-slt_s02")

@@ -67,39 +67,6 @@ async def test_each_turn_has_its_own_words(writes):
         assert len(service.calls) == 1
 
 
-async def test_a_transcript_that_never_comes_fails_when_the_next_turn_is_told():
-    async with live_stack({"deaf": True, "plays": asyncio.Event()}) as (service, _server, wire):
-        await by_hand(wire)
-        await ask(wire)
-        await wire.until("response.output_item.done")
-        service.deaf = False
-        await ask(wire)
-        await wire.until(FAILED)
-        assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS
-
-
-@pytest.mark.parametrize("plays", [True, False])
-async def test_words_of_the_next_turn_are_not_those_of_one_that_has_none_yet(plays):
-    fake: dict[str, Any] = {"deaf": True, "plays": asyncio.Event()}
-    if not plays:
-        fake["plays"].set()
-    async with live_stack(fake) as (service, _server, wire):
-        await by_hand(wire)
-        await ask(wire)
-        await wire.until("response.output_item.done" if plays else "response.done")
-        await wire.append(speech())
-        (call,) = service.calls
-        await service.until(lambda: call.inputs.count("activityStart") == 2)
-        await written(call, "words of the second")
-        failed = (wire.of(FAILED) or [await wire.until(FAILED)])[0]
-        await wire.send("input_audio_buffer.commit")
-        await wire.send("response.create")
-        told = await wire.until(TRANSCRIBED)
-        assert told["transcript"] == "words of the second"
-        assert told["item_id"] != failed["item_id"]
-        assert service.calls == [call]
-
-
 async def test_words_that_come_too_late_are_not_those_of_the_next_turn():
     held = asyncio.Event()
     held.set()

@@ -45,11 +45,31 @@ async def closed(call: Call) -> None:
     await call.socket.close(1011, "Internal error encountered.")
 
 
+async def half(wire: WireClient, call: Call) -> None:
+    """Let the service write the beginning of a transcript, and the client get it."""
+    for word in ("what ", "is ", "the "):
+        await written(call, word)
+    await wire.until("conversation.item.input_audio_transcription.delta")
+
+
 async def heard(service: FakeLive, calls: int) -> None:
     """Wait until a connection has heard a turn to its end, as the last of so many."""
     await service.until(
         lambda: len(service.calls) == calls and "activityEnd" in service.calls[-1].inputs
     )
+
+
+async def transcribed(wire: WireClient, turns: int) -> None:
+    """Wait until so many turns have their words, and none has failed."""
+    while len(wire.of(TRANSCRIBED)) < turns:
+        await wire.until(TRANSCRIBED)
+    assert len(wire.of(TRANSCRIBED)) == turns and not wire.of(FAILED)
+
+
+def told(wire: WireClient) -> list[str]:
+    """Return the transcripts in the order of the turns."""
+    words = {event["item_id"]: event["transcript"] for event in wire.of(TRANSCRIBED)}
+    return [words[event["item_id"]] for event in wire.of("input_audio_buffer.committed")]
 
 
 def transcripts(wire: WireClient) -> list[str]:
@@ -143,12 +163,14 @@ async def test_the_end_of_the_service_s_turn_parts_the_words_of_two(ends):
             assert (await wire.until(TRANSCRIBED))["transcript"] == "late words"
         else:
             # They may be those of the turn that is being spoken.
-            await wire.until(FAILED)
+            await heard(service, 2)
+            await written(service.calls[1], "its own words")
+            assert (await wire.until(TRANSCRIBED))["transcript"] == "its own words"
         service.deaf = False
         await wire.send("input_audio_buffer.commit")
         await wire.send("response.create")
         assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS
-        assert len(service.calls) == (1 if ends else 2)
+        assert len(service.calls) == (1 if ends else 3)
         plays.set()
 
 
@@ -174,14 +196,155 @@ async def test_words_in_the_tail_of_an_answer_are_not_those_of_a_turn_that_is_to
         await wire.send("response.create")
         await service.until(lambda: main.inputs.count("activityEnd") == 3)
         await written(main, "late words")
-        await heard(service, 2)
-        await written(service.calls[1], "its own words")
+        await heard(service, 3)
+        await written(service.calls[1], "the first")
+        await written(service.calls[2], "the second")
         plays.set()
-        assert (await wire.until(TRANSCRIBED))["transcript"] == "its own words"
-        assert len(wire.of(FAILED)) == 1
+        await transcribed(wire, 2)
+        assert told(wire) == ["the first", "the second"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("ends", ["before", "then", "when told"])
+async def test_words_behind_the_end_of_the_service_s_turn_are_not_those_of_the_next(ends, begun):
+    plays = asyncio.Event()
+    plays.set()
+    fake: dict[str, Any] = {"deaf": True, "counts_tenths": True, "plays": plays}
+    async with live_stack(fake) as (service, _server, wire):
+        await begin(wire)
+        (main,) = service.calls
+        if ends == "then":
+            plays.clear()
+        await commit(wire, 5, answer=True)
+        await wire.until("response.output_item.done" if ends == "then" else "response.done")
+        if begun:
+            await written(main, "what is ")
+        # The words are too late for the first, or its rest is.
+        service.deaf = False
+        await wire.append(speech()[: 9 * TENTH])
+        await service.until(lambda: main.inputs.count("activityStart") == 3)
+        if ends != "when told":
+            await written(main, "the weather")
+            # Nobody knows whose they are: the first is written by another connection.
+            assert (await wire.until(TRANSCRIBED))["transcript"] == "5 tenths"
+        await wire.send("input_audio_buffer.commit")
+        await wire.send("response.create")
+        if ends == "when told":
+            await service.until(lambda: main.inputs.count("activityEnd") == 3)
+            await written(main, "the weather")
+        plays.set()
+        await transcribed(wire, 2)
+        assert told(wire) == ["5 tenths", "9 tenths"]
+        # The next connection is told the same.
+        if len(wire.of("response.done")) < 3:
+            await wire.until("response.done")
+        await wire.update(instructions="Rhyme.")
+        await wire.say("typed")
+        await wire.until("response.done")
+        users = [text for role, text in service.calls[-1].history if role == "user"]
+        assert users == ["hello", "5 tenths", "9 tenths"]
+
+
+async def test_a_turn_behind_words_of_nobody_has_its_own():
+    async with live_stack({"deaf": True, "counts_tenths": True}) as (service, _server, wire):
+        await begin(wire)
+        (main,) = service.calls
+        await commit(wire, 5, answer=True)
+        await wire.until("response.done")
+        service.deaf = False
+        await commit(wire, 9, answer=True)
+        await wire.until("response.done")
+        # More of the two before may still come, whatever has.
+        await commit(wire, 7, answer=True)
+        await service.until(lambda: main.inputs.count("activityEnd") == 4)
+        await written(main, " and the rest")
+        await transcribed(wire, 3)
+        assert told(wire) == ["5 tenths", "9 tenths", "7 tenths"]
+
+
+async def test_a_typed_turn_does_not_end_the_transcript_of_the_one_before():
+    async with live_stack({"deaf": True}) as (service, _server, wire):
+        await begin(wire)
+        (main,) = service.calls
+        await commit(wire, answer=True)
+        await wire.until("response.done")
+        await wire.say("typed")
+        await wire.until("response.done")
+        await written(main, WORDS)
+        await transcribed(wire, 1)
+        assert told(wire) == [WORDS]
+        assert service.calls == [main]
+
+
+async def test_a_turn_that_is_begun_and_cleared_does_not_end_the_transcript_of_the_one_before():
+    async with live_stack({"deaf": True}) as (service, _server, wire):
+        await begin(wire)
+        (main,) = service.calls
+        await commit(wire, answer=True)
+        await wire.until("response.done")
+        await wire.append(speech()[: 4 * TENTH])
+        await service.until(lambda: main.inputs.count("activityStart") == 3)
+        await wire.send("input_audio_buffer.clear")
+        await wire.until("input_audio_buffer.cleared")
+        service.deaf = False
+        await written(main, "whose are they?")
+        await transcribed(wire, 1)
+        assert told(wire) == [WORDS]
 
 
 # --- several connections that write one turn ------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", ["answering", "cancelled", "beside"])
+async def test_half_a_transcript_is_not_told_as_one(lost):
+    held = asyncio.Event()
+    held.set()
+    async with live_stack({"held": held, "deaf": True}) as (service, _server, wire):
+        await begin(wire)
+        held.clear()
+        await commit(wire, answer=lost != "beside")
+        if lost == "beside":
+            await heard(service, 2)
+        else:
+            await wire.until("response.output_audio.delta")
+        await half(wire, service.calls[-1])
+        service.deaf = False
+        if lost == "cancelled":
+            await wire.send("response.cancel")
+            await service.calls[0].closed.wait()
+        else:
+            await closed(service.calls[-1])
+        held.set()
+        await transcribed(wire, 1)
+        assert told(wire) == [WORDS]
+
+
+async def test_half_a_transcript_fails_if_no_other_can_be_had():
+    async with live_stack() as (service, _server, wire):
+        await begin(wire)
+        service.silent = True
+        await commit(wire)
+        for calls in (2, 3):
+            await heard(service, calls)
+            await written(service.calls[-1], "what is ")
+            await closed(service.calls[-1])
+        await wire.until(FAILED)
+        assert not wire.of(TRANSCRIBED)
+
+
+async def test_a_whole_transcript_is_told_though_another_connection_had_words_first():
+    async with live_stack() as (service, _server, wire):
+        await begin(wire)
+        service.silent = True
+        await commit(wire)
+        await heard(service, 2)
+        await half(wire, service.calls[1])
+        # It hangs from here on.
+        service.silent = False
+        await wire.send("response.create")
+        await transcribed(wire, 1)
+        assert told(wire) == [WORDS]
+        await service.calls[1].closed.wait()
 
 
 async def test_a_connection_beside_that_writes_nothing_is_not_waited_for():
