@@ -78,7 +78,8 @@ def failure_reason(
         stack: The stack in whose tables the provider's settings are: the remedy names them there.
     """
     category = error_category(frame)
-    reason = brief(frame.error).rstrip(".")
+    # Masked before it is cut: of half a key nothing tells that it is one.
+    reason = brief(provider.redacted(str(frame.error))).rstrip(".")
     for preface in _PREFACES:
         reason = reason.removeprefix(preface)
     usual = _REMEDIES.get(category, _UNKNOWN).format(

@@ -125,19 +125,23 @@ class Connection:
         async with self._places:
             connections = self._connections
             try:
-                return await self._ask(make)
+                return await self._ask(make, lists=lists)
             finally:
                 if self._connections > max(connections, 1) and not lists:
                     # Whoever was started anew may have other tools, and has told nobody.
                     self._changed()
 
-    async def _ask(self, make: Callable[[Client], Coroutine[Any, Any, Made]]) -> Made:
+    async def _ask(
+        self, make: Callable[[Client], Coroutine[Any, Any, Made]], *, lists: bool
+    ) -> Made:
         held, is_new = await self._connected()
         attempt = Attempt()
         try:
             return await self._asked(held, make, attempt)
         except McpFailed as failed:
-            if is_new or not (attempt.unsent or attempt.is_forgotten):
+            # A list has several pages, of which the first may have come; asking does nothing.
+            unsent_or_forgotten = attempt.unsent is not None or attempt.is_forgotten
+            if is_new or not (attempt.is_untaken or (lists and unsent_or_forgotten)):
                 if attempt.may_be_forgotten and failed.error.type == "http_error":
                     # What is asked next is asked on a new connection, lest all of it fail.
                     held.retire()

@@ -28,6 +28,18 @@ def without(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
+def without_begun(text: str, secrets: Sequence[str]) -> str:
+    """Return a text that breaks off, with `HIDDEN` in the place of a secret in which it does."""
+    begun = max((_begun(text, secret) for secret in secrets), default=0)
+    return f"{text[: len(text) - begun]}{HIDDEN}" if begun else text
+
+
+def _begun(text: str, secret: str) -> int:
+    """Return how many characters of a secret a text ends in, short of all of them."""
+    most = min(len(text), len(secret) - 1)
+    return next((n for n in range(most, 0, -1) if text.endswith(secret[:n])), 0)
+
+
 def among(args: Sequence[str]) -> Iterator[Pair]:
     """Yield what may be a key among a program's arguments, with the name that it has there.
 
@@ -43,6 +55,9 @@ def among(args: Sequence[str]) -> Iterator[Pair]:
         elif is_random(arg) and not re.search(r"[/\\\s]", arg):
             yield "", value or arg
         yield from _keys_within(arg)
+        if re.match(r"-[A-Za-z]", arg):
+            # The value of an option of one letter may be attached to it.
+            yield from _keys_within(arg[2:])
         yield from _keys_within(value)
 
 

@@ -24,12 +24,13 @@ import httpx2
 from settings.mcp_hosts import AllowedHost, address_of
 from tool_servers.bounded_body import BoundedBody, Values
 from tool_servers.reach import Address, may_connect
-from tool_servers.refusals import names_session, words_of
-from tool_servers.targets import HttpTarget
+from tool_servers.refusals import names_session, told, words_of
+from tool_servers.targets import HttpTarget, redacted_so_far
 
 SILENCE_S = 300.0
 """Seconds that a stream may say nothing; servers send comments to keep it open."""
 SESSION_HEADER = "mcp-session-id"
+RESUMES_HEADER = "last-event-id"
 CONNECTIONS = 20
 """Connections to one server at once: calls that run, and those that it has forgotten."""
 
@@ -45,9 +46,13 @@ class Attempt:
     status: int | None = None
     """The status, if it was not a success."""
     said: str = ""
-    """What the server said beside it."""
+    """What the server said beside it, without the target's secrets."""
     in_session: bool = False
     """Whether the request named a session that the server had begun."""
+    tells_of_session: bool = False
+    """Whether what it said is of its sessions."""
+    is_taken: bool = False
+    """Whether a POST of it was answered with success, so that what it asks for may be done."""
     unsent: httpx2.TransportError | None = None
     """Why no connection stood, so that the server knows nothing of the request."""
     unusable: httpx2.StreamError | None = None
@@ -60,8 +65,13 @@ class Attempt:
         """Whether the server does not know the connection, and so has not taken the request."""
         if self.status == HTTPStatus.NOT_FOUND:
             return True
-        told = self.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
-        return told and self.in_session and names_session(self.said)
+        refused = self.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
+        return refused and self.in_session and self.tells_of_session
+
+    @property
+    def is_untaken(self) -> bool:
+        """Whether the server has certainly not taken the request, so that it can be made again."""
+        return not self.is_taken and (self.unsent is not None or self.is_forgotten)
 
     @property
     def may_be_forgotten(self) -> bool:
@@ -115,7 +125,7 @@ def http_client(
         limits=httpx2.Limits(max_connections=CONNECTIONS),
         transport=_Pinned(target) if target.allowed is not None else None,
         trust_env=target.allowed is None,
-        event_hooks={"response": [partial(_note, most_values)]},
+        event_hooks={"response": [partial(_note, target, most_values)]},
     )
 
 
@@ -128,7 +138,7 @@ class _Noting(httpx2.AsyncClient):
             return await super().send(request, **options)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             attempt = ATTEMPT.get()
-            if attempt is not None:
+            if attempt is not None and not _resumes(request):
                 attempt.unsent = error
                 attempt.failed.set()
             raise
@@ -231,7 +241,16 @@ def _sent_to(address: str, request: httpx2.Request) -> httpx2.Request:
     )
 
 
-async def _note(most_values: int, response: httpx2.Response) -> None:
+def _resumes(request: httpx2.Request) -> bool:
+    """Return whether a request only asks for the rest of an answer that has begun.
+
+    `mcp` makes it in the name of the call. That it fails says that the answer is lost, and nothing
+    of the call itself, which the server has taken.
+    """
+    return request.method != "POST" and RESUMES_HEADER in request.headers
+
+
+async def _note(target: HttpTarget, most_values: int, response: httpx2.Response) -> None:
     """Note a failure for whoever asked, and bound what is read of the answer."""
     attempt = ATTEMPT.get()
     encoding = response.headers.pop("content-encoding", "identity")
@@ -244,14 +263,17 @@ async def _note(most_values: int, response: httpx2.Response) -> None:
         streams=streams,
         noted=attempt.cannot_use if attempt is not None else lambda _error: None,
     )
-    if attempt is None:
+    if attempt is None or _resumes(response.request):
         return
     if response.is_success:
+        attempt.is_taken = attempt.is_taken or response.request.method == "POST"
         # One that was made before, to learn which MCP a server speaks, may have been refused.
-        attempt.status, attempt.said = None, ""
+        attempt.status, attempt.said, attempt.tells_of_session = None, "", False
         return
     attempt.status = response.status_code
     attempt.in_session = SESSION_HEADER in response.request.headers
     if response.is_error and encoding.lower() == "identity":
-        attempt.said = await words_of(response)
+        words = await words_of(response)
+        attempt.tells_of_session = names_session(words)
+        attempt.said = told(words, partial(redacted_so_far, target=target))
     attempt.failed.set()

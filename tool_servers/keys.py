@@ -27,7 +27,9 @@ _KEYS_AT_END = frozenset({"pass", "pat", "pin", "pwd"})
 _ENDS = ("password", "passwd", "passphrase", "pass", "pwd", "apikey", "secret", "token")
 """What a word ends in that is written as one, as in PGPASSWORD."""
 _OTHERS = frozenset({"bypass", "compass", "encompass", "overpass", "surpass", "pwd", "oldpwd"})
-"""Words that end so and mean something else, and the folders of a shell."""
+"""Words that end so and mean something else, and the folders of a shell; PWD also is a password."""
+_FOLDER = re.compile(r"[/~]|[A-Za-z]:[\\/]|\\\\")
+"""How the path of a folder begins."""
 _COUNTS = frozenset({"max", "min", "limit", "count", "number", "budget"})
 """Words of a name in which tokens are what models count."""
 _PLAIN = frozenset({"true", "false", "none", "null", "yes", "off", "auto"})
@@ -60,7 +62,7 @@ def is_key_name(name: str, value: str) -> bool:
     return (
         any(word in _KEYS or _ends_as_key(word) for word in words)
         or ("tokens" in words and not _COUNTS & {*words} and not value.isdecimal())
-        or _is_key_at_end(words)
+        or _is_key_at_end(words, value)
     )
 
 
@@ -78,7 +80,7 @@ def is_short_key(name: str, value: str, least: int) -> bool:
         return False
     words = _words(name)
     last = words[-1] if words else ""
-    return last in _KEYS or _ends_as_key(last) or _is_key_at_end(words)
+    return last in _KEYS or _ends_as_key(last) or _is_key_at_end(words, value)
 
 
 def is_random(text: str) -> bool:
@@ -98,6 +100,7 @@ def _ends_as_key(word: str) -> bool:
     return word.endswith(_ENDS) and word not in _OTHERS
 
 
-def _is_key_at_end(words: list[str]) -> bool:
-    """Return whether a name ends as that of a key; PWD alone is a folder."""
-    return bool(words) and words[-1] in _KEYS_AT_END and words != ["pwd"]
+def _is_key_at_end(words: list[str], value: str) -> bool:
+    """Return whether a name ends as that of a key; PWD alone may be a shell's folder."""
+    is_folder = words == ["pwd"] and _FOLDER.match(value) is not None
+    return bool(words) and words[-1] in _KEYS_AT_END and not is_folder

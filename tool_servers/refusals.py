@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from codecs import getincrementaldecoder
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import anyio
 import httpx2
@@ -27,12 +29,32 @@ _OF_SESSION = re.compile(r"session|not initiali[sz]ed", re.IGNORECASE)
 """Words of a server that does not know a connection."""
 
 
-def names_session(said: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a refusal says, as the server wrote it."""
+
+    said: str = ""
+    is_whole: bool = True
+    """Whether that is all of it."""
+
+
+def names_session(words: Words) -> bool:
     """Return whether a server refuses a request because it does not know its session."""
-    return _OF_SESSION.search(said) is not None
+    return _OF_SESSION.search(_joined(words.said)) is not None
 
 
-async def words_of(response: httpx2.Response) -> str:
+def told(words: Words, redact: Callable[[str, bool], str]) -> str:
+    """Return what people are told of a refusal: one line, and no more of it than they read.
+
+    Args:
+        words: The server's.
+        redact: Takes secrets out of a text, of which it is told whether it is whole. Of half a
+            secret nothing would tell that it is one, so it is asked before anything is cut.
+    """
+    return _joined(redact(words.said, words.is_whole))
+
+
+async def words_of(response: httpx2.Response) -> Words:
     """Return what a refusal says, as far as that comes at once; it can still be read as a whole.
 
     Args:
@@ -44,12 +66,16 @@ async def words_of(response: httpx2.Response) -> str:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind == "application/json" or kind.endswith("+json")
     if not is_json and kind != "text/plain":
-        return ""
+        return Words()
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     body = response.stream = _Peeked(response.stream)
     with anyio.move_on_after(PATIENCE_S), suppress(httpx2.HTTPError, httpx2.StreamError):
         await body.peek(MOST_BYTES)
-    return _message(body.seen) if is_json else _plain(body.seen)
+    if is_json:
+        return Words(_message(body.seen))
+    # A character of which the end is missing is none of the text.
+    text = getincrementaldecoder("utf-8")("replace").decode(body.seen, final=body.ended)
+    return Words(text, body.ended)
 
 
 class _Peeked(httpx2.AsyncByteStream):
@@ -59,6 +85,8 @@ class _Peeked(httpx2.AsyncByteStream):
         self._stream = stream
         self._pieces = aiter(stream)
         self.seen = b""
+        self.ended = False
+        """Whether that is all of it."""
 
     async def peek(self, most: int) -> None:
         """Read the beginning; raises what reading raises."""
@@ -66,6 +94,7 @@ class _Peeked(httpx2.AsyncByteStream):
             self.seen += piece
             if len(self.seen) >= most:
                 return
+        self.ended = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield all that can be read."""
@@ -89,11 +118,7 @@ def _message(body: bytes) -> str:
     error = told.get("error")
     inner = error.get("message") if isinstance(error, dict) else None
     words = [inner, told.get("error_description"), told.get("message"), told.get("detail"), error]
-    return _joined(next((one for one in words if isinstance(one, str)), ""))
-
-
-def _plain(body: bytes) -> str:
-    return _joined(body.decode("utf-8", "replace"))
+    return next((one for one in words if isinstance(one, str)), "")
 
 
 def _joined(words: str) -> str:

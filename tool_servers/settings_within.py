@@ -18,7 +18,8 @@ Pair = tuple[str, str]
 _LONG_PART = 16
 """Characters from which on a part of a URL's path may be a key; names are shorter."""
 _URL = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]*)://([^/\s?#\"']*)([^\s\"'<>]*)")
-_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9_-]*):\s*(?!//)(\S.*)", re.DOTALL)
+_HEADER = re.compile(r"(?:^|[\r\n,;|{])\s*([\"']?)([A-Za-z][A-Za-z0-9_-]*)\1\s*:(?!//)")
+"""Where a header begins: at the beginning, on a line of its own, or behind another one."""
 _ASSIGNMENT = re.compile(
     r"(?<![A-Za-z0-9_.-])-*([A-Za-z][A-Za-z0-9_.-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^;&\s\"']+))"
 )
@@ -26,27 +27,26 @@ _ASSIGNMENT = re.compile(
 
 def within(value: str) -> Iterator[Pair]:
     """Yield the names and values that stand within a value."""
-    yield from _of_json(value)
+    try:
+        yield from _of_json(value)
+    except (ValueError, RecursionError):
+        yield from _of_headers(value)
     for scheme, place, path in _URL.findall(value):
         yield from _of_user(scheme, place)
         yield from in_path(path.partition("#")[0])
-    if header := _HEADER.fullmatch(value.strip()):
-        yield header[1], header[2].strip()
     for name, *values in _ASSIGNMENT.findall(value):
-        found = "".join(values)
-        yield name, found
-        # Some separate their parts by commas, and others have them in passwords.
-        yield name, found.partition(",")[0]
+        yield from _of_assignment(name, "".join(values), in_string=";" in value)
 
 
 def in_path(path: str) -> Iterator[Pair]:
     """Yield what may be a key in the path of a URL, and in its query, with its name there."""
     before, _mark, query = path.partition("?")
     yield from (("", part) for part in before.split("/") if len(part) >= _LONG_PART)
-    yield from parse_qsl(query)
+    for name, value in parse_qsl(query):
+        yield _meant(name), value
     for pair in query.split("&"):
         name, _equals, value = pair.partition("=")
-        yield unquote_plus(name), value
+        yield _meant(unquote_plus(name)), value
 
 
 def parts_of_key(value: str) -> Iterator[str]:
@@ -70,14 +70,50 @@ def _of_user(scheme: str, place: str) -> Iterator[Pair]:
         yield from (("token", form) for form in (user, unquote(user)))
 
 
-def _of_json(value: str) -> Iterator[Pair]:
+def _of_assignment(name: str, found: str, *, in_string: bool) -> Iterator[Pair]:
+    """Yield what an assignment says, which may have further ones behind commas in it.
+
+    Args:
+        name: Its name.
+        found: What stands behind it.
+        in_string: Whether it is part of a connection string.
+    """
+    first, *others = found.split(",")
+    yield _meant(name) if in_string else name, found
+    # Some separate their parts by commas, and others have them in passwords.
+    yield _meant(name) if in_string else name, first
+    for place, other in enumerate(others, 1):
+        inner, equals, _value = other.partition("=")
+        if equals:
+            # What follows may again be either.
+            rest = ",".join(others[place - 1 :]).partition("=")[2].strip()
+            for form in (rest, rest.partition(",")[0]):
+                yield _meant(inner.strip()), form
+
+
+def _meant(name: str) -> str:
+    """Return a name as it is meant where no shell has set it: PWD is no folder there."""
+    return "password" if name.lower() == "pwd" else name
+
+
+def _of_headers(value: str) -> Iterator[Pair]:
+    """Yield the headers in a value: one, several, or those of an object that is not quite JSON."""
+    found = [*_HEADER.finditer(value)]
+    starts = [match.start() for match in found]
+    for match, next_start in zip(found, [*starts[1:], len(value)], strict=False):
+        raw = value[match.end() : next_start].strip()
+        for mark in ("'", '"'):
+            if raw.startswith(mark):
+                yield match[2], raw[1:].partition(mark)[0]
+        for form in dict.fromkeys((raw, raw.rstrip("\"'}] ,;|"), raw.partition("\n")[0].strip())):
+            yield match[2], form
+
+
+def _of_json(value: str) -> list[Pair]:
+    """Return what stands in JSON; raises ValueError or RecursionError if it is none."""
     if not value.lstrip().startswith(("{", "[")):
-        return
-    try:
-        told = json.loads(value)
-        yield from [*_leaves("", told)]
-    except (ValueError, RecursionError):
-        return
+        raise ValueError("no object and no list")
+    return [*_leaves("", json.loads(value))]
 
 
 def _leaves(name: str, told: Any) -> Iterator[Pair]:

@@ -17,7 +17,7 @@ from settings.mcp_headers import (
 )
 from settings.mcp_hosts import AllowedHost, Place, read_place
 from settings.mcp_settings import McpConfig, McpServerConfig
-from tool_servers.hidden import all_of, among, keys_of, values_of, without
+from tool_servers.hidden import all_of, among, keys_of, values_of, without, without_begun
 from tool_servers.reach import entry_for
 from tool_servers.settings_within import in_path
 from wire.errors import ProtocolError, listed
@@ -137,6 +137,11 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
 def redacted(text: str, target: Target) -> str:
     """Return an error's text without anything that is sent to the target alone."""
     return without(text, target.secrets)
+
+
+def redacted_so_far(text: str, is_whole: bool, target: Target) -> str:
+    """Return the same of a text which may be but the beginning of what was said."""
+    return redacted(text if is_whole else without_begun(text, target.secrets), target)
 
 
 def without_keys(text: str, target: Target) -> str:

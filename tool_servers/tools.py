@@ -17,6 +17,8 @@ from tool_servers.failures import failed
 from tool_servers.raw_answers import left_out
 from tool_servers.targets import Target, redacted
 
+LONGEST_REASON = 200
+"""Characters of a reason of which the server wrote a part."""
 LONGEST_SHOWN = 64
 """Characters of a tool's name in the log."""
 MOST_LOGGED = 5
@@ -113,8 +115,10 @@ def _unfit(tool: McpTool, size: int, target: Target) -> str | None:
     try:
         Draft202012Validator.check_schema(tool.input_schema)
     except SchemaError as error:
-        why = redacted(f"{error.json_path}: {error.message[:200]}", target)
-        return f"its input schema is no JSON Schema ({why})"
+        # Redacted before it is cut: of half a secret nothing tells that it is one.
+        why = redacted(error.message, target)[:LONGEST_REASON]
+        where = redacted(error.json_path, target)[:LONGEST_REASON]
+        return f"its input schema is no JSON Schema ({where}: {why})"
     return None
 
 
@@ -135,12 +139,12 @@ def _about(tool: Tool) -> tuple[str, bool]:
 def _log(target: Target, left: list[tuple[str, str]], cut: list[str]) -> None:
     """Write to the log what of a list is left out or cut: a line each, however much that is."""
     if left:
-        named = _some([f"{_shown(name)} ({why})" for name, why in left])
+        named = _some([f"{_shown(name, target)} ({why})" for name, why in left])
         logger.warning(f"MCP server {target.label}: {len(left)} of its tools left out: {named}")
     if cut:
         logger.info(
             f"MCP server {target.label}: the descriptions of {len(cut)} of its tools are cut to "
-            f"{LONGEST_DESCRIPTION} characters: {_some([_shown(name) for name in cut])}"
+            f"{LONGEST_DESCRIPTION} characters: {_some([_shown(name, target) for name in cut])}"
         )
 
 
@@ -149,8 +153,8 @@ def _some(told: list[str]) -> str:
     return ", ".join([*told[:MOST_LOGGED], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _shown(name: str) -> str:
-    return repr(name[:LONGEST_SHOWN])
+def _shown(name: str, target: Target) -> str:
+    return repr(redacted(name, target)[:LONGEST_SHOWN])
 
 
 def _annotations(tool: Tool) -> dict[str, Any] | None:

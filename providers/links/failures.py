@@ -9,8 +9,17 @@ from pipecat.utils.errors import ErrorCategory
 
 from providers.base import StageFailure
 
-SHOWN_CHARACTERS = 200
-"""Characters of a service's own message that are shown."""
+KEPT_CHARACTERS = 10_000
+"""Characters of a service's own message that are kept. Far fewer are shown (`providers/quoted.py`),
+once keys are masked in them: of half a key nothing would tell that it is one."""
+SHOWN_CODE = 60
+"""Characters of a service's code for a failure; what is longer is none."""
+
+
+def shown_code(code: object) -> str:
+    """Return a service's code for a failure as it is shown; `…`: what it sent is none."""
+    text = str(code)
+    return text if len(text) <= SHOWN_CODE and text.replace("_", "").isalnum() else "…"
 
 
 class LinkFailure(StageFailure):

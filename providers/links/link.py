@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from providers.http_clients import trusted
-from providers.links.failures import SHOWN_CHARACTERS, LinkFailure, lost, nonsense, shut_out
+from providers.links.failures import KEPT_CHARACTERS, LinkFailure, lost, nonsense, shut_out
 from settings.origins import is_here
 
 Event = dict[str, Any]
@@ -255,7 +255,7 @@ def _refused(refusal: InvalidStatus, address: Address) -> LinkFailure:
         return shut_out(f"status {status}", keyed=address.keyed)
     if category is ErrorCategory.UNKNOWN and 300 <= status < 500:
         category = ErrorCategory.INVALID_REQUEST
-    return LinkFailure(category, f"status {status}", said[:SHOWN_CHARACTERS])
+    return LinkFailure(category, f"status {status}", said[:KEPT_CHARACTERS])
 
 
 def _elsewhere(status: int, url: str, location: str) -> LinkFailure:

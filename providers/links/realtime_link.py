@@ -10,10 +10,11 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from pipecat.utils.errors import ErrorCategory
 
 from providers.links.failures import (
-    SHOWN_CHARACTERS,
+    KEPT_CHARACTERS,
     LinkFailure,
     category_of,
     nonsense,
+    shown_code,
     shut_out,
 )
 from providers.links.link import Address, Event, Link
@@ -114,11 +115,11 @@ def error_of(event: Event) -> LinkFailure:
         return nonsense("it sent an error without a reason")
     code = error.get("code") or error.get("type") or "no code"
     said = " ".join(str(error.get("message") or "").split())
-    shown = (str(code) if str(code).replace("_", "").isalnum() else "…")[:60]
+    shown = shown_code(code)
     category = category_of(error)
     if category is ErrorCategory.AUTHENTICATION:
         return shut_out(shown, keyed=True)
-    return LinkFailure(category, shown, said[:SHOWN_CHARACTERS])
+    return LinkFailure(category, shown, said[:KEPT_CHARACTERS])
 
 
 def _not_let_in(event: Event, *, keyed: bool) -> LinkFailure:

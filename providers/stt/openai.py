@@ -20,7 +20,8 @@ from pipecat.utils.types import NOT_GIVEN, NotGiven
 from config import STTConfig
 from providers.base import StageFailure, STTProvider
 from providers.frames import LANGUAGES, LOGPROBS, NO_SPEECH
-from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
+from providers.links.failures import KEPT_CHARACTERS
+from providers.openai_client import NO_KEY, SharedClient, explained
 from providers.stt.wishes import language_code
 from session.ports import TokenLogprob
 from settings.provider_declarations import Declaration
@@ -123,7 +124,7 @@ class _TranscriptionService(OpenAISTTService):
         text = getattr(result, "text", None)
         if not isinstance(text, str):
             # The SDK does not validate: it returns an HTML page or JSON of another shape as it is.
-            shown = " ".join(str(result).split())[:SHOWN_CHARACTERS]
+            shown = " ".join(str(result).split())[:KEPT_CHARACTERS]
             raise StageFailure("the server's answer is no transcription", shown)
         frame = TranscriptionFrame(text.strip(), "", "", result=result)
         if (languages := _heard(result)) is not None:

@@ -14,7 +14,7 @@ from typing import Any
 from pipecat.utils.errors import ErrorCategory
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE
-from providers.links.failures import SHOWN_CHARACTERS, LinkFailure
+from providers.links.failures import KEPT_CHARACTERS, LinkFailure, shown_code
 from providers.links.link import Event
 from providers.links.realtime_link import error_of
 from providers.links.transcription import LOGPROBS, PCM, transcript_of, transcription
@@ -165,9 +165,8 @@ _VLLM_CODES = {
 
 
 def _vllm_failure(code: str, said: str) -> LinkFailure:
-    shown = code if code.replace("_", "").isalnum() else "…"
     category = _VLLM_CODES.get(code, ErrorCategory.UNKNOWN)
-    return LinkFailure(category, shown[:60], " ".join(said.split())[:SHOWN_CHARACTERS])
+    return LinkFailure(category, shown_code(code), " ".join(said.split())[:KEPT_CHARACTERS])
 
 
 def dialect_of(created: Event, asked: Asked) -> Dialect:

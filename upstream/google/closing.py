@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pipecat.utils.errors import ErrorCategory
 
-from providers.links.failures import SHOWN_CHARACTERS, LinkFailure, lost
+from providers.links.failures import KEPT_CHARACTERS, LinkFailure, lost
 
 _SAID = (
     ("api key", ErrorCategory.AUTHENTICATION),
@@ -35,4 +35,4 @@ def why(code: int, reason: str) -> LinkFailure:
     category = next((kind for word, kind in _SAID if word in said), _CODES.get(code))
     if category is None:
         return lost(told)
-    return LinkFailure(category, told, " ".join(reason.split())[:SHOWN_CHARACTERS])
+    return LinkFailure(category, told, " ".join(reason.split())[:KEPT_CHARACTERS])
