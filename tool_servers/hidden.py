@@ -30,8 +30,14 @@ def without(text: str, secrets: Sequence[str]) -> str:
 
 def without_begun(text: str, secrets: Sequence[str]) -> str:
     """Return a text that breaks off, with `HIDDEN` in the place of a secret in which it does."""
-    begun = max((_begun(text, secret) for secret in secrets), default=0)
-    return f"{text[: len(text) - begun]}{HIDDEN}" if begun else text
+    start = min((len(text) - _begun(text, secret) for secret in secrets), default=len(text))
+    if start == len(text):
+        return text
+    # Whole ones may reach into it; of those nothing may be left, either.
+    for secret in secrets:
+        whole = text.find(secret, max(0, start - len(secret) + 1))
+        start = min(start, whole) if whole >= 0 else start
+    return f"{text[:start]}{HIDDEN}"
 
 
 def _begun(text: str, secret: str) -> int:

@@ -45,6 +45,16 @@ class FakeMcp:
         `endless`. Empty: the server begins no sessions."""
         self.session = 0
         """The one session that is known; a server that was started anew knows another one."""
+        self.breaks = False
+        """Whether the answer of a call is a stream of events with ids that breaks off."""
+        self.resumption: dict[str, Any] = {}
+        """How requests for the rest of it are answered: arguments of a `Response`."""
+        self.resumed = 0
+        """How many such requests there were."""
+        self.forgets = False
+        """Whether the session is forgotten once a call is answered."""
+        self.forgets_after_pages = 0
+        """After how many pages of a list the session is forgotten; 0: after none."""
         self.gzipped = False
         self.slow = False
         """Whether the body of a call's answer never ends."""
@@ -53,7 +63,10 @@ class FakeMcp:
         self.app.get("/elsewhere")(self.elsewhere)
         self.app.post("/elsewhere")(self.elsewhere)
 
-    async def get(self) -> Response:
+    async def get(self, request: Request) -> Response:
+        if "last-event-id" in request.headers:
+            self.resumed += 1
+            return Response(**self.resumption)
         return Response(status_code=self.status or 405)
 
     async def elsewhere(self) -> Response:
@@ -85,6 +98,14 @@ class FakeMcp:
             return Response(status_code=400)
         if method == "tools/call" and (self.slow or message["params"]["name"] == "hang"):
             return StreamingResponse(self._drip(), media_type="application/json")
+        if method == "tools/list" and self.forgets_after_pages:
+            self.forgets_after_pages -= 1
+            self.session += not self.forgets_after_pages
+        if method == "tools/call" and self.breaks:
+            begun = "id: 1\nretry: 1\ndata:\n\n"
+            return Response(begun, media_type="text/event-stream")
+        if method == "tools/call" and self.forgets:
+            self.session += 1
         if method == "tools/call" and isinstance(self.result, bytes):
             return Response(self.result, media_type="application/json")
         answer = {"jsonrpc": "2.0", "id": message["id"], **self._answer(method, message)}

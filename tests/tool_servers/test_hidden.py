@@ -34,6 +34,9 @@ URL = "https://mcp.example.com/mcp"
         (["--auth", "authvalue", "--pin", "4711"], ["authvalue", "4711"]),
         (["tvly-a1b2c3d4e5f6g7h8", "-v"], ["tvly-a1b2c3d4e5f6g7h8"]),
         (["-Dapi.token=javatoken", "-Xmx1g"], ["javatoken"]),
+        (["-HAuthorization: Bearer attached55"], ["attached55", "Bearer attached55"]),
+        (["-H", "X-Org: people\nX-Api-Key: newline88"], ["newline88"]),
+        (["--conn=Server=db;Uid=people;Pwd=argpwd1234;"], ["argpwd1234"]),
     ],
 )
 async def test_a_key_among_arguments_is_hidden_wherever_it_stands(
@@ -75,6 +78,41 @@ async def test_what_only_sounds_like_a_key_is_not_hidden(name: str):
     value = "1000000" if name == "MAX_TOKENS" else "/srv/our-files"
     target = target_of_operator("docs", configured({"command": "npx", "env": {name: value}}))
     assert without_keys(f"It is {value}.", target) == f"It is {value}."
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    [
+        ("X-User=people,X-Custom-Auth=customtok99", ["customtok99"]),
+        ("X-Custom-Auth=customtok99,X-User=me", ["customtok99"]),
+        ("X-Auth=one,two11,X-User=me,X-Token=tok-en33", ["tok-en33"]),
+        ("X-Org: people\nX-Api-Key: newlinekey88", ["newlinekey88"]),
+        ("X-Org: people\r\n X-Api-Key: newlinekey88\r\nX-A: it", ["newlinekey88"]),
+        ("X-Org: people, X-Api-Key: commakey77", ["commakey77"]),
+        ("X-Api-Key: commakey77, X-Org: people", ["commakey77"]),
+        ("X-Org:people;X-Api-Key:commakey77;X-A: it", ["commakey77"]),
+        ("X-Org: people | Authorization: Bearer piped66", ["piped66", "Bearer piped66"]),
+        ("{'Authorization': 'Bearer single66', 'X-Org': 'people'}", ["Bearer single66"]),
+        ("{'headers': {'X-Org': 'people', 'Authorization': 'Bearer single66'}}", ["single66"]),
+        ("{'X-Org': 'people', 'token': single66}", ["single66"]),
+        ("{Authorization: 'Bearer single66', org: people}", ["single66"]),
+        ('{"Authorization": "Bearer single66",}', ["single66", "Bearer single66"]),
+        ("Driver={X};Server=db;Database=people;UID=sa;PWD=hunter2secret", ["hunter2secret"]),
+        ("Server=db;Uid=people;Pwd=/hunter3;", ["/hunter3"]),
+        ("host=db pwd=hunter4secret", ["hunter4secret"]),
+        ("db.example:6379,pwd=hunter5secret,user=me", ["hunter5secret"]),
+        ("https://db.example/people?pwd=hunter6secret&pin=4711", ["hunter6secret", "4711"]),
+    ],
+)
+async def test_a_key_is_hidden_whatever_stands_before_it_in_a_value(value: str, keys: list[str]):
+    servers = ({"command": "npx", "env": {"EXTRA": value}}, {"command": "npx", "args": [value]})
+    for server in servers:
+        target = target_of_operator("docs", configured(server))
+        for key in keys:
+            assert without_keys(f"({key})", target) == "(***)"
+            assert redacted(f"({key})", target) == "(***)"
+        text = "people of db.example, it is two Server of X"
+        assert without_keys(text, target) == text
 
 
 async def test_keys_within_a_value_are_hidden_and_its_plain_words_are_not():

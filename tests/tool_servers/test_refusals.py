@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from session.mcp import McpServer
+from tests.support.running_server import serving
 from tests.tool_servers.fake_http import FakeMcp
-from tests.tool_servers.using import SECRET, SERVER, failure, faking
+from tests.tool_servers.using import SECRET, SERVER, failure, faking, session
 
 NO_SESSION = "Bad Request: No valid session ID provided"
 
@@ -92,6 +93,60 @@ async def test_what_a_server_says_beside_a_status_is_told(kind: str, content: st
     assert (error.type, error.code) == ("http_error", 422)
     assert error.message.partition("422 ")[2].partition(" ")[2].endswith(f"{told}.")
     assert ("“" in error.message) is bool(told)
+
+
+LONG = "a1B2c3-" * 90
+"""A token as long as those of JWTs."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "told"),
+    [
+        ("text/plain", f"the token {LONG} is wrong", "the token *** is wrong"),
+        ("application/json", f"the token {LONG} is wrong", "the token *** is wrong"),
+        # What is read of it ends within the token, and in another character.
+        ("text/plain", f"{' ' * 4000}the token {LONG}", "the token ***"),
+        ("text/plain", f"{' ' * 4030}the ã token {LONG}", "the ã token ***"),
+        ("text/plain", f"{'e' * 290} {LONG}", f"{'e' * 290} ***"),
+        ("text/plain", f"the token\n{LONG}\nis wrong", "the token *** is wrong"),
+    ],
+)
+async def test_a_secret_is_taken_out_before_words_are_cut(kind: str, said: str, told: str):
+    fake = FakeMcp()
+    content = json.dumps({"error": said}) if "json" in kind else said
+    fake.refuses = {"status_code": 422, "media_type": kind, "content": content}
+    async with serving(fake.app) as port:
+        real = {"url": f"http://127.0.0.1:{port}/mcp", "authorization": LONG}
+        async with session(servers={"real": real}) as tools:
+            await tools.call(SERVER, "any", "")
+            fake.session += 1
+            error = await failure(tools.call(SERVER, "any", ""))
+    assert f"(“{told}”)" in error.message
+    assert LONG[:3] not in error.message
+
+
+async def test_a_client_s_secret_is_taken_out_before_words_are_cut():
+    fake = FakeMcp()
+    fake.refuses = {"status_code": 422, "media_type": "text/plain", "content": f"no {LONG}"}
+    async with serving(fake.app) as port:
+        server = McpServer("mine", f"http://127.0.0.1:{port}/mcp", LONG)
+        async with session(allowed_hosts=[f"http://127.0.0.1:{port}"]) as tools:
+            await tools.call(server, "any", "")
+            fake.session += 1
+            error = await failure(tools.call(server, "any", ""))
+    assert "(“no ***”)" in error.message
+
+
+async def test_words_of_a_session_tell_of_it_though_they_are_hidden_as_a_header_is():
+    fake = FakeMcp()
+    fake.refuses = {"status_code": 400, "media_type": "text/plain", "content": "unknown session"}
+    async with serving(fake.app) as port:
+        headers = {"X-Mode": "session"}
+        real = {"url": f"http://127.0.0.1:{port}/mcp", "headers": headers}
+        async with session(servers={"real": real}) as tools:
+            await tools.call(SERVER, "any", "")
+            fake.session += 1
+            assert await tools.call(SERVER, "any", "") == "ok"
 
 
 async def test_a_refusal_that_never_ends_is_told_by_its_status():
