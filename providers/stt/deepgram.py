@@ -30,6 +30,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.frames import LANGUAGES
+from providers.links.failures import KEPT_CHARACTERS
 from providers.options import Options, parse_options, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
 from session.ports import TranscriptionSettings
@@ -278,4 +279,4 @@ def _reason(refusal: InvalidStatus) -> str:
     """Return what Deepgram says about a connection that it refuses."""
     response = refusal.response
     said = response.headers.get("dg-error") or (response.body or b"").decode(errors="replace")
-    return said.strip()[:300] or response.reason_phrase
+    return said.strip()[:KEPT_CHARACTERS] or response.reason_phrase

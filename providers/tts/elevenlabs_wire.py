@@ -27,6 +27,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 from providers.base import StageFailure
 from providers.frames import WordTimesFrame
+from providers.links.failures import KEPT_CHARACTERS
 
 _CATEGORIES: Mapping[str, ErrorCategory] = {
     "invalid_api_key": ErrorCategory.AUTHENTICATION,
@@ -136,7 +137,7 @@ def _refusal(status: int, body: bytes) -> ElevenLabsError:
         detail = json.loads(body)["detail"]
         name, message = str(detail["status"]), str(detail["message"])
     except (ValueError, TypeError, KeyError):
-        name, message = "", body[:200].decode(errors="replace")
+        name, message = "", body[:KEPT_CHARACTERS].decode(errors="replace")
     category = _CATEGORIES.get(name, classify_http_status_code(status))
     return ElevenLabsError(f"status {status}", category, message)
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from config import TTSConfig
 from providers.base import StageFailure, TTSProvider, VoiceInfo
+from providers.links.failures import KEPT_CHARACTERS
 from providers.openai_client import NO_KEY, SharedClient
 from providers.options import Options, parse_options
 from providers.tts.openai_voices import ServerVoices
@@ -168,5 +169,5 @@ def _check(content_type: str, start: bytes) -> None:
         if start.startswith(magic):
             raise SpeechError(f"it sent {kind} where raw PCM was asked for")
     if content_type.startswith(("text/", "application/json")):
-        said = start[:200].decode(errors="replace")
+        said = start[:KEPT_CHARACTERS].decode(errors="replace")
         raise SpeechError(f"it sent {content_type} instead of audio", said)

@@ -102,8 +102,8 @@ class FakeMcp:
             self.forgets_after_pages -= 1
             self.session += not self.forgets_after_pages
         if method == "tools/call" and self.breaks:
-            begun = "id: 1\nretry: 1\ndata:\n\n"
-            return Response(begun, media_type="text/event-stream")
+            broken = "id: 1\nretry: 1\ndata:\n\n"
+            return Response(broken, media_type="text/event-stream")
         if method == "tools/call" and self.forgets:
             self.session += 1
         if method == "tools/call" and isinstance(self.result, bytes):

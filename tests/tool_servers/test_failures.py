@@ -174,6 +174,17 @@ async def test_a_tool_with_a_schema_that_is_none_is_left_out_and_logged(
     assert [line for line in lines if "1 of its tools left out: 'bad' (its input" in line]
 
 
+async def test_a_secret_is_taken_out_of_the_log_before_it_is_cut(lines: list[str]):
+    fake = FakeMcp()
+    wrong = {"type": "object", "properties": {"a": {"type": f"{'x' * 190}{SECRET}"}}}
+    fake.tools = [tool(f"{'n' * 60}{SECRET}", wrong)]
+    async with faking(fake) as tools:
+        assert await tools.list_tools(SERVER) == []
+    (told,) = [line for line in lines if "1 of its tools left out" in line]
+    assert "xxx" in told
+    assert SECRET[:4] not in told.partition("left out")[2]
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

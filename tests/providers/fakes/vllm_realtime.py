@@ -45,6 +45,8 @@ class FakeVllm(SpeechSocket):
     FAULTS = ("broken", "cut_after", "silent")
 
     words: list[str] = field(default_factory=lambda: ["turn ", "on ", "the ", "kitchen ", "light"])
+    last_words: str = "The engine is dead."
+    """What a broken or failing engine says, before the key."""
     broken: bool = False
     """Whether its engine fails."""
     cut_after: int | None = None
@@ -116,7 +118,7 @@ class FakeVllm(SpeechSocket):
             return
         if self.broken or self.failing:
             self.failing = max(0, self.failing - 1)
-            said = {"error": f"The engine is dead. {KEY}", "code": "processing_error"}
+            said = {"error": f"{self.last_words} {KEY}", "code": "processing_error"}
             await self.send(socket, {"type": "error", **said})
             return
         for word in self.words[len(stream.audio) // PIECE :]:

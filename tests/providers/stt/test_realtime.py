@@ -278,6 +278,16 @@ async def test_a_failure_of_vllm_is_named_and_the_next_turn_works(behaviour, cha
         assert (await turn(wire))["status"] == "completed"
 
 
+@pytest.mark.parametrize("length", [195, 440, 485, 9990])
+async def test_a_key_is_masked_before_what_vllm_says_is_cut(length: int):
+    behaviour = {"broken": True, "last_words": "x" * length}
+    async with hearing_by_vllm(behaviour, retries=0) as (_fake, wire):
+        await turn(wire)
+        message = wire.of(FAILED)[0]["error"]["message"]
+        assert "xxx" in message
+        assert vllm_realtime.KEY[:4] not in message
+
+
 async def test_a_turn_that_vllms_engine_fails_is_sent_again():
     async with hearing_by_vllm({"failing": 1}, retries=1) as (fake, wire):
         assert (await turn(wire))["status"] == "completed"
