@@ -16,6 +16,8 @@ HIDDEN = "***"
 _MOST = 20
 """Characters of what may be words; of more, such as four words, it is a passphrase."""
 _WORDS = re.compile(r"(?:[a-z]{1,11}|[A-Z]{1,11})(?:[-_](?:[a-z]{1,11}|[A-Z]{1,11}))*")
+_VENDORS = re.compile(r"(?:sk|pk|rk|gsk|hf|xai)[-_]", re.IGNORECASE)
+"""How vendors begin their keys: those are no words, whatever follows."""
 _KIND = r"(?:key|token|secret|password|authorization|bearer|basic)"
 _BEFORE = rf"(?:{_KIND}s?|{_KIND}\W+(?:is|was|provided|given|supplied|used|passed|sent))"
 """What says, before it, that it is a key."""
@@ -26,7 +28,8 @@ _BEHIND = rf"(?:[:\s]+{_BETWEEN})+\s+{_KIND}\b"
 
 def is_word(key: str) -> bool:
     """Return whether a key is a word or two, in letters alone, rather than a secret."""
-    return len(key) < _MOST and _WORDS.fullmatch(key) is not None
+    is_short = len(key) < _MOST and _VENDORS.match(key) is None
+    return is_short and _WORDS.fullmatch(key) is not None
 
 
 def masked(text: str, keys: Iterable[str]) -> str:

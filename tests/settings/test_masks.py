@@ -7,9 +7,7 @@ import pytest
 from settings.masks import is_word, masked
 
 
-@pytest.mark.parametrize(
-    "key", ["ollama", "none", "EMPTY", "not-needed", "lm-studio", "sk-no-key-required", "no_key"]
-)
+@pytest.mark.parametrize("key", ["ollama", "none", "EMPTY", "not-needed", "lm-studio", "no_key"])
 def test_what_local_servers_are_given_is_a_word(key: str) -> None:
     assert is_word(key)
 
@@ -18,7 +16,7 @@ def test_what_local_servers_are_given_is_a_word(key: str) -> None:
     "key",
     [
         *("sk-0123456789abcdef", "hunter2", "correct-horse-battery-staple", "aBcDeFgHiJ"),
-        *("abcdefghijkl", "k€y", "two words", "", 'we"ird'),
+        *("abcdefghijkl", "k€y", "two words", "", 'we"ird', "sk-vllm-secret-key"),
     ],
 )
 def test_what_may_be_a_secret_is_none(key: str) -> None:
