@@ -15,7 +15,7 @@ from mcp.types import INVALID_PARAMS, Tool
 from session.mcp import McpTool
 from tool_servers.failures import failed
 from tool_servers.raw_answers import left_out
-from tool_servers.targets import Target, redacted
+from tool_servers.targets import Target, redacted, without_keys
 
 LONGEST_REASON = 200
 """Characters of a reason of which the server wrote a part."""
@@ -82,9 +82,11 @@ def usable(tools: Iterable[Tool], target: Target) -> list[McpTool]:
     left: list[tuple[str, str]] = []
     cut: list[str] = []
     for tool in tools:
-        about, is_cut = _about(tool)
-        taken = McpTool(tool.name, about, tool.input_schema, _annotations(tool))
         try:
+            about, is_cut = _about(tool, target)
+            schema = _without_keys(tool.input_schema, target)
+            annotations = _without_keys(_annotations(tool), target)
+            taken = McpTool(tool.name, about, schema, annotations)
             bytes_ = _bytes(taken)
             why = left_out(tool) or _unfit(taken, bytes_, target)
         except RecursionError:
@@ -128,9 +130,20 @@ def _bytes(tool: McpTool) -> int:
     return len(json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def _about(tool: Tool) -> tuple[str, bool]:
+def _without_keys(part: Any, target: Target) -> Any:
+    """Return a part of a tool without the target's keys: a default may be one."""
+    if isinstance(part, str):
+        return without_keys(part, target)
+    if isinstance(part, dict):
+        return {name: _without_keys(value, target) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_without_keys(value, target) for value in part]
+    return part
+
+
+def _about(tool: Tool, target: Target) -> tuple[str, bool]:
     """Return the description of a tool, and whether it is cut."""
-    about = tool.description or tool.title or ""
+    about = without_keys(tool.description or tool.title or "", target)
     if len(about) <= LONGEST_DESCRIPTION:
         return about, False
     return f"{about[: LONGEST_DESCRIPTION - len(CUT)]}{CUT}", True

@@ -232,6 +232,27 @@ async def test_tools_that_are_too_large_for_a_model_are_left_out_or_cut(lines: l
     assert [line for line in lines if "2 of its tools are cut" in line and "'titled'" in line]
 
 
+async def test_a_list_of_tools_tells_no_key_of_the_servers():
+    fake = FakeMcp()
+    schema = {
+        "type": "object",
+        "properties": {"api_key": {"type": "string", "default": SECRET}, "q": {"enum": [SECRET]}},
+    }
+    fake.tools = [
+        {
+            **tool("search", schema),
+            "description": "d" * 1000 + SECRET,
+            "annotations": {"title": f"by {SECRET}"},
+        }
+    ]
+    async with faking(fake) as tools:
+        (listed,) = await tools.list_tools(SERVER)
+    assert listed.input_schema["properties"]["q"] == {"enum": ["***"]}
+    assert listed.description == "d" * 1000 + "***"
+    assert listed.annotations is not None and listed.annotations["title"] == "by ***"
+    assert SECRET[:8] not in repr(listed)
+
+
 async def test_a_list_that_no_request_should_carry_is_refused_by_name():
     fake = FakeMcp()
     schema = {"type": "object", "description": "x" * 15_000}
