@@ -61,6 +61,7 @@ from settings.stacks import completed, valid_stack_names
 from settings.store_url import valid_store
 from settings.translation import TranslationConfig
 from settings.upstream import KEY_VARIABLES, UpstreamConfig, refuse_nameless, with_upstream
+from settings.virtual_clock import refuse_outside
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.5.0"
@@ -133,6 +134,9 @@ class ServerConfig(Group):
     testing: bool = False
     """Be a double for tests of clients: stages that no setting names play a script, which is set by
     HTTP, and what comes is kept for the test to read (`docs/testing.md`). For one worker."""
+    virtual_clock: bool = False
+    """With `testing`: sessions have a clock that goes as far as the audio that has come, and jumps
+    where they wait; their ids are the same each time."""
     replica: Annotated[str | None, AfterValidator(valid_replica)] = None
     """Name of this server among replicas, as hosts have them: the name or the address of a pod will
     do. The ids of its calls carry it, so that each replica knows which other one has a call. With
@@ -203,6 +207,14 @@ class ServerConfig(Group):
                 _("a script is of one process: set server.workers to 1, or leave testing off")
             )
         return testing
+
+    @field_validator("virtual_clock")
+    @classmethod
+    def _check_testing(cls, virtual: bool, info: ValidationInfo) -> bool:
+        """Refuse a clock that nothing outside would heed."""
+        if virtual and not info.data.get("testing"):
+            raise ValueError(_("a virtual clock is for tests of clients: set server.testing too"))
+        return virtual
 
     @field_validator("replica_url")
     @classmethod
@@ -593,6 +605,12 @@ class Settings(BaseSettings):
         """Let a server under test not speculate: a rule of its script counts for one response."""
         if self.server.testing and "speculative" not in self.vad.model_fields_set:
             self.vad = self.vad.model_copy(update={"speculative": False})
+        return self
+
+    @model_validator(mode="after")
+    def _know_no_outside(self) -> Self:
+        """Refuse what a virtual clock does not wait for, and would find late at once."""
+        refuse_outside(self)
         return self
 
     @field_validator("stacks")

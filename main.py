@@ -65,6 +65,7 @@ try:
     from serving.store.shared import SharedStore
     from serving.testing.desk import Desk
     from serving.testing.routes import testing_routes
+    from serving.testing.virtual_sessions import VirtualSessions
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -140,6 +141,7 @@ def create_app(
         store.leases,
         listeners,
         None if desk is None else desk.faults,
+        (lambda: None) if desk is None else (lambda: desk.clock),
     )
     calls = Calls(settings, sessions, lifecycle, seat.worker)
     admission = Admission(settings, stacks, access, lifecycle)
@@ -207,6 +209,8 @@ def create_app(
     app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
     app.exception_handler(Refused)(request_refused)
+    if desk is not None:
+        app.add_middleware(VirtualSessions, desk=desk)
     app.add_middleware(PagesMiddleware, access=access)
     app.add_middleware(ExposureGuard, server=settings.server)
     app.add_middleware(UrlKeys)
@@ -242,7 +246,8 @@ def main(argv: list[str] | None = None) -> None:
         "log_level": given.log_level,
         "log_json": given.log_json or None,
         "insecure": given.insecure or None,
-        "testing": given.testing or None,
+        "testing": given.testing or given.virtual_clock or None,
+        "virtual_clock": given.virtual_clock or None,
     }
     flags = {name: value for name, value in server.items() if value is not None}
     stacks = {name: {"profile": stack_profile} for name, stack_profile in given.stack}

@@ -100,11 +100,10 @@ class Watchdog:
 
     def _timer_fired(self) -> None:
         self._timer = None
-        if self._due is None:
+        if self._due is None or self._holds:
+            # `release` begins anew.
             return
-        if self._holds:
-            self.expect(self._limit_s)
-        elif asyncio.get_running_loop().time() < self._due:
+        if asyncio.get_running_loop().time() < self._due:
             self._set_timer(self._due)
         elif self._on_silence is not None:
             self._due = None

@@ -145,6 +145,8 @@ class TranscriptionEndpoint:
         reading = asyncio.ensure_future(
             asyncio.to_thread(read_sound, file, longest_s, is_over.is_set)
         )
+        # Nobody else asks how it ended where the call is cancelled twice.
+        reading.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             return await asyncio.shield(reading)
         finally:

@@ -106,6 +106,18 @@ class Events(list[Event]):
                 behind = f" behind '{types[at - 1]}'" if at else ""
                 raise AssertionError(f"no event '{type_}'{behind}:\n{self.listing()}")
 
+    @property
+    def text(self) -> str:
+        """Everything, a line of JSON for each event.
+
+        By a virtual clock it is the same each time: keep it in a file, and compare.
+        """
+        return "".join(
+            json.dumps({"t_ms": event.t_ms, "from": event.sender, **event}, ensure_ascii=False)
+            + "\n"
+            for event in self
+        )
+
     def listing(self) -> str:
         """Return who sent what when, a line for each; the same again and again is one line."""
         lines: list[str] = []

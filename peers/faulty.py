@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Literal
 
 from peers.base import Peer, PeerGone
 from peers.tapped import Tap, TappedPeer
 from session.effects import OutputAudio
 from session.reports import PlaybackReport
+from testing.virtual_clock import VirtualClock
 from wire.dialect import Dialect
 from wire.envelope import ServerEvent
 from wire.response_events import OutputAudioDelta
@@ -34,6 +36,7 @@ class FaultyPeer(TappedPeer):
         expire: Callable[[], None],
         *,
         plays: bool,
+        clock: VirtualClock | None = None,
     ) -> None:
         """Prepare.
 
@@ -44,12 +47,21 @@ class FaultyPeer(TappedPeer):
             faults: Says what happens.
             expire: Ends the session as if its time were up.
             plays: Whether audio travels apart from the events, which it then is none of.
+            clock: The session's clock, which goes as far as the audio; None: the machine's.
         """
         super().__init__(peer, tap, dialect)
         self._faults = faults
         self._expire = expire
         self._plays = plays
+        self._clock = clock
         self._lost = False
+
+    async def pace(self, audio_s: float) -> None:
+        """Slow the client if it sends too fast; by a virtual clock it never does."""
+        if self._clock is None:
+            await super().pace(audio_s)
+        else:
+            await self._clock.hear(audio_s)
 
     def send(self, event: ServerEvent) -> None:
         """Queue an event, unless the connection is lost already."""
@@ -72,12 +84,15 @@ class FaultyPeer(TappedPeer):
 
     async def deliver(self, report: Callable[[PlaybackReport], None]) -> None:
         """Deliver what is queued, and lose the connection behind that if it is to be lost."""
-        await super().deliver(report)
+        with self._clock.left() if self._clock is not None else nullcontext():
+            await super().deliver(report)
         if self._lost:
             # Nobody closes a connection that is gone: its client gets no close frame.
             raise PeerGone
 
     def _happen(self, type_: str) -> None:
+        if self._clock is not None:
+            self._clock.client_may_react()
         match self._faults(type_):
             case "drop":
                 self._lost = True

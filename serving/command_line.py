@@ -49,6 +49,11 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help=_("play a script, which tests of clients set by HTTP (docs/testing.md)"),
     )
+    parser.add_argument(
+        "--virtual-clock",
+        action="store_true",
+        help=_("--testing, where speech takes no time, and everything is the same each time"),
+    )
     parser.add_argument("--debug", action="store_true", help=_("log what every stage does"))
     parser.add_argument("--log-level", metavar="LEVEL", help=_("debug, info, warning or error"))
     parser.add_argument(
@@ -127,6 +132,7 @@ def chosen(given: argparse.Namespace, profile: str | None) -> Chosen:
     switches = {
         "insecure": given.insecure,
         "testing": given.testing,
+        "virtual-clock": given.virtual_clock,
         "debug": given.debug,
         "log-json": given.log_json,
         "record-redact": given.record_redact,

@@ -27,6 +27,7 @@ from telemetry.clause_log import ClauseLog
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
+from testing.virtual_clock import VirtualClock
 from tool_servers.servers import McpServers
 from translation.settings import TranslationSettings
 from translation.transport import TranslationTransport
@@ -116,6 +117,7 @@ class OpenSessions:
         leases: Leases | None = None,
         listeners: Sequence[Listener] = (),
         faults: Callable[[Admitted], Faults] | None = None,
+        clock: Callable[[], VirtualClock | None] = lambda: None,
     ) -> None:
         """Prepare.
 
@@ -129,6 +131,7 @@ class OpenSessions:
             listeners: Are asked, of every session, for what listens to it.
             faults: Is asked, of every session that something listens to, for what says which faults
                 it has; None: none has any.
+            clock: Returns the sessions' own clock; None: they have the machine's.
         """
         self._settings = settings
         self._leases = leases
@@ -138,6 +141,7 @@ class OpenSessions:
         self._tool_servers = tool_servers or McpServers(settings)
         self._listeners = listeners
         self._faults = faults
+        self._clock = clock
         self._places: set[Place] = set()
         self._guests: set[Guest] = set()
         self._fewer = asyncio.Event()
@@ -330,7 +334,8 @@ class OpenSessions:
             return TappedPeer(peer, tap, dialect)
         plays = admitted.config.media is Media.TRACKS
         faults = self._faults(admitted)
-        return FaultyPeer(peer, tap, dialect, faults, place.expire, plays=plays)
+        clock = self._clock()
+        return FaultyPeer(peer, tap, dialect, faults, place.expire, plays=plays, clock=clock)
 
     def _transport(
         self, admitted: Admitted, log: TurnLog, peer: Peer, opener: Peer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import partial
 from typing import Any
 
@@ -13,6 +12,7 @@ from session.session_config import SessionConfig
 from tool_servers.servers import check_server
 from wire.beta_reading import read_session
 from wire.client_events import UpdateSession, UpdateTranscription
+from wire.dates import unix_time
 from wire.dialect import GADialect
 from wire.envelope import new_id
 from wire.errors import invalid_value
@@ -106,7 +106,7 @@ def start_session(
         capabilities,
         session_id=new_id("sess"),
         model=model,
-        now=time.time(),
+        now=unix_time(),
         kind=kind,
         media=media,
         check_server=partial(check_server, settings.mcp),

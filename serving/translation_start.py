@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from serving.model_names import TRANSLATION_MODEL, names_are_free, translates
 from serving.stacks import Stack
 from translation.settings import TranslationSettings
 from translation.voices import Voices
+from wire.dates import unix_time
 from wire.envelope import new_id
 from wire.errors import ProtocolError, explain
 from wire.media import Media
@@ -91,7 +91,7 @@ def start_translation(
         voices,
         session_id=new_id("sess"),
         model=model,
-        now=time.time(),
+        now=unix_time(),
         media=media,
         translator=manager.llm.label,
         stack=stack.name,

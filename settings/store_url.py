@@ -67,6 +67,12 @@ def valid_store(written: SecretStr | None) -> SecretStr | None:
             )
         )
     _check_options(url.scheme, asked)
+    if "db" in asked and url.scheme != "unix" and url.path.strip("/"):
+        raise ValueError(
+            _("the URL names a database twice, as /{path} and as db={db}: leave one out").format(
+                path=url.path.strip("/"), db=asked["db"][0]
+            )
+        )
     return written
 
 
@@ -85,6 +91,8 @@ def _check_options(scheme: str, asked: dict[str, list[str]]) -> None:
                 options=", ".join(tls)
             )
         )
+    if "ssl_keyfile" in asked and "ssl_certfile" not in asked:
+        raise ValueError(_("the URL's ssl_keyfile needs ssl_certfile, the certificate of that key"))
     for option, values in asked.items():
         value, allowed = values[0], _VALUES.get(option)
         wanted = ", ".join(allowed or ())

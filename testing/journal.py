@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -89,6 +88,11 @@ def light(value: Any) -> Any:
     return {"bytes": len(value)} if isinstance(value, bytes | bytearray) else value
 
 
+def _now() -> float:
+    """Return the session's time, which may be one that stands still."""
+    return asyncio.get_running_loop().time()
+
+
 @dataclass(slots=True, eq=False)
 class SessionJournal:
     """What passed in one session (`peers.tapped.Tap`)."""
@@ -101,7 +105,7 @@ class SessionJournal:
     """What the client's events of audio are called in its dialect."""
     delta_type: str = OutputAudioDelta.type
     """What those of the server are called there."""
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=_now)
     events: list[dict[str, Any]] = field(default_factory=list)
     left_out: int = 0
     """Events beyond `MOST_EVENTS`."""
@@ -181,7 +185,7 @@ class SessionJournal:
         }
 
     def _note(self, sender: Sender, event: dict[str, Any]) -> None:
-        t_ms = round((time.monotonic() - self.began) * 1000, 1)
+        t_ms = round((_now() - self.began) * 1000, 1)
         told = {"session": self.id, "from": sender, "t_ms": t_ms, "event": event}
         if len(self.events) < MOST_EVENTS:
             self.events.append(told)

@@ -368,8 +368,9 @@ def test_what_installs_starts_the_same_stacks_as_were_asked_for() -> None:
 @pytest.mark.parametrize(("command", "other"), [("check", "download"), ("download", "check")])
 def test_every_flag_is_kept_in_the_command_that_installs(command: str, other: str) -> None:
     """Add a flag to `chosen` too: a command that leaves it out starts another server."""
-    words = "--config c --host h --port 1 --workers 2 --log-level info --stack a=local"
-    switches = f"--insecure --testing --debug --log-json --{command}"
+    words = "--config c --host h --port 1 --workers 2 --log-level info --stack a=local --record d"
+    flags = "--insecure --testing --virtual-clock --debug --log-json --record-redact"
+    switches = f"{flags} --{command}"
     given = arguments([*words.split(), *switches.split()])
     assert sorted(chosen(given, None).arguments) == sorted([*words.split(), *switches.split()])
     unset = {name for name, value in vars(given).items() if value in (None, False)}

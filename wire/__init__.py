@@ -8,6 +8,7 @@ __all__ = [
     "beta_writing",
     "client_events",
     "console_events",
+    "dates",
     "dialect",
     "envelope",
     "errors",

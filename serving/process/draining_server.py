@@ -67,14 +67,15 @@ class DrainingServer(uvicorn.Server):
         self._opening: asyncio.Task[None] | None = None
 
     def listen_later(self, listener: socket.socket, ready: Callable[[], Awaitable[bool]]) -> None:
-        """Listen at a further socket, once there is something to serve.
+        """Listen at a further socket, once there is a reason to.
 
         Whoever shares a socket with a process that can serve would otherwise take connections away
         from it, to refuse them.
 
         Args:
             listener: The bound socket.
-            ready: Waits until the server can serve; returns whether it can.
+            ready: Waits until the server can serve, or has to say that it cannot yet; returns
+                whether there is such a reason.
         """
         self._late = listener, ready
 

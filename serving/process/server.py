@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +23,7 @@ from serving.process.draining_server import DrainingServer
 from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
 from serving.process.seat import ALONE, Seat
 from serving.process.uvicorn_websocket import server_config
-from serving.process.workers import end_with_parent, is_orphaned
+from serving.process.workers import end_with_parent, is_orphaned, told_to_listen
 from settings.localisation import _, system_reason
 from telemetry.logs import configure_logging
 from telemetry.shared_counts import Counting
@@ -104,6 +105,7 @@ def serve(
     tidy: Callable[[], None] = lambda: None,
     alone: bool = True,
     seat: Seat = ALONE,
+    left_alone: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
     """Serve until a signal stops the process; a shutdown that hangs is ended by force.
 
@@ -116,6 +118,7 @@ def serve(
         tidy: See `HardEnd`.
         alone: False for a worker beside another, which answers until this one can serve.
         seat: Its place among the workers.
+        left_alone: For a worker beside others: waits until none of those can serve either.
 
     Returns:
         The exit status.
@@ -155,16 +158,24 @@ def serve(
     )
     lifecycle: Lifecycle = app.state.lifecycle
 
-    async def can_serve() -> bool:
-        await lifecycle.started()
-        return lifecycle.ready
+    async def has_to_answer() -> bool:
+        """Wait until this worker can serve, or no other one can."""
+        awaited = [asyncio.ensure_future(lifecycle.started())]
+        if left_alone is not None:
+            awaited.append(asyncio.ensure_future(left_alone()))
+        try:
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in awaited:
+                one.cancel()
+        return lifecycle.ready or not awaited[0].done()
 
     doors = [] if door is None else [door]
     if alone:
         # Whoever asks is told that models are loading.
         doors = [listener, *doors]
     else:
-        server.listen_later(listener, can_serve)
+        server.listen_later(listener, has_to_answer)
     with taking_end_signals(server.handle_exit):
         server.run(sockets=doors)
     return int(lifecycle.state == "failed")
@@ -191,7 +202,18 @@ def work(
 
     signals = [signal.SIGTERM]
     try:
-        raise SystemExit(serve(build, settings, listener, ready.send, signals, leave, alone, seat))
+        status = serve(
+            build,
+            settings,
+            listener,
+            ready.send,
+            signals,
+            leave,
+            alone,
+            seat,
+            left_alone=lambda: told_to_listen(ready),
+        )
+        raise SystemExit(status)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(_("error: {error}").format(error=error)) from None
     finally:

@@ -2,7 +2,8 @@
 
 The workers share the listening socket, and no session state. The first one starts alone, so that a
 failure to start is reported once; the others follow when it is ready, and take no connections
-before they can serve them.
+before they can serve them. Unless the last one that could has ended: then one of those that load is
+told to answer at once, so that whoever asks learns that the server starts.
 
 The parent handles signals: each one it forwards to the workers. A terminal's Ctrl-C reaches the
 workers too, so they ignore it. A worker whose shutdown hangs ends itself by force (`ending.py`);
@@ -11,6 +12,7 @@ one that cannot is killed by the parent.
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -29,8 +31,8 @@ from loguru import logger
 from serving.process.ending import BEYOND_GRACE_S, taking_end_signals
 
 Work = Callable[..., None]
-"""A worker's main function; takes the connection on which it reports ready, whether it starts
-alone, its number, and arguments."""
+"""A worker's main function; takes the connection on which it reports ready, and is told to listen
+before it is; whether it listens at once; its number; and arguments."""
 _SPARE_S = 5
 """Extra seconds before workers are killed: they get the signal later than the parent, and say what
 they did not end."""
@@ -42,8 +44,17 @@ class _Worker:
     """0 for the first; one that replaces another has its number."""
     process: SpawnProcess
     ready: Connection
-    """Receives one message when the worker is ready."""
+    """Receives one message when the worker is ready; takes one that tells it to listen before."""
+    listens: bool
+    """Whether it takes connections, or will as soon as it can."""
     is_ready: bool = False
+
+    def listen(self) -> None:
+        """Tell the worker to take connections at once, though it cannot serve them."""
+        self.listens = True
+        # It has just ended, which is noticed by itself.
+        with suppress(OSError):
+            self.ready.send(None)
 
 
 class _Told:
@@ -101,7 +112,7 @@ def run_workers(
                         with suppress(EOFError):
                             said = worker.ready.recv()
                             message = message or said
-                            worker.is_ready = True
+                            worker.is_ready = worker.listens = True
                 statuses = [(worker, worker.process.exitcode) for worker in workers]
                 for worker, status in statuses:
                     if status is None:  # it runs
@@ -114,6 +125,8 @@ def run_workers(
                     assert worker.process.pid is not None
                     on_death(worker.process.pid)
                     workers.remove(worker)
+                if workers and not any(worker.listens for worker in workers):
+                    workers[0].listen()
                 ready = all(worker.is_ready for worker in workers)
                 if ready and len(workers) == count and not announced:
                     announce(message)
@@ -181,10 +194,29 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
+async def told_to_listen(ready: Connection) -> None:
+    """In a worker: wait until it is to take connections, though it cannot serve them.
+
+    Args:
+        ready: The connection on which it reports ready.
+    """
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    def watch() -> None:
+        # The parent has ended, and this process will; or the loop is closed, as it has.
+        with suppress(EOFError, OSError, RuntimeError):
+            ready.recv()
+            loop.call_soon_threadsafe(told.set)
+
+    threading.Thread(target=watch, name="told to listen", daemon=True).start()
+    await told.wait()
+
+
 def _start(work: Work, alone: bool, number: int, arguments: tuple[Any, ...]) -> _Worker:
     context = multiprocessing.get_context("spawn")
-    receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(send, alone, number, *arguments))
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(theirs, alone, number, *arguments))
     process.start()
-    send.close()
-    return _Worker(number, process, receive)
+    theirs.close()
+    return _Worker(number, process, ours, alone)

@@ -22,6 +22,10 @@ PATIENCE_S = 1.0
 CONNECTIONS = 8
 """Most connections of a process; whoever finds none free waits for one."""
 
+_CERTIFICATE, _KEY = b"CERTIFICATE-----", b"PRIVATE KEY-----"
+"""What stands in front of a certificate and of a private key in a file; OpenSSL's own words for one
+that is not there name neither the file nor what is missing."""
+
 Command = Sequence[str | bytes | int]
 """A command and its arguments."""
 
@@ -108,12 +112,22 @@ class StoreConnection:
 
 
 def _check_files(url: SecretStr) -> None:
-    for option, file in tls_files(url):
+    files = dict(tls_files(url))
+    for option, file in files.items():
         try:
-            with open(file, "rb"):
-                pass
+            with open(file, "rb") as opened:
+                content = opened.read()
         except OSError as error:
             raise _unusable(f"{option}={file}: {system_reason(error)}") from None
+        lacking = None
+        if option != "ssl_keyfile" and _CERTIFICATE not in content:
+            lacking = _("it has no certificate in PEM")
+        elif option == "ssl_keyfile" and _KEY not in content:
+            lacking = _("it has no private key in PEM")
+        elif option == "ssl_certfile" and "ssl_keyfile" not in files and _KEY not in content:
+            lacking = _("it has no private key; name that by ssl_keyfile")
+        if lacking is not None:
+            raise _unusable(f"{option}={file}: {lacking}")
 
 
 def _unusable(reason: str) -> ConfigError:

@@ -32,6 +32,8 @@ class Held(NamedTuple):
     """The store's time, in milliseconds."""
     proved: int
     """When that session's client was last known to be there; 0: nobody has asked."""
+    owner: bytes
+    """That session."""
 
 
 _CLOCK = """
@@ -42,10 +44,10 @@ local owner = redis.call('HGET', KEYS[1], 'owner')
 _CLAIM = f"""{_CLOCK}
 local dies = tonumber(redis.call('HGET', KEYS[1], 'dies') or 0)
 if owner and owner ~= ARGV[1] and dies > now then
-  if ARGV[4] == '' then
+  if ARGV[4] ~= owner then
     redis.call('HSET', KEYS[1], 'asked', now)
   end
-  return {{now, tonumber(redis.call('HGET', KEYS[1], 'proved') or 0)}}
+  return {{now, tonumber(redis.call('HGET', KEYS[1], 'proved') or 0), owner}}
 end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'dies', now + ARGV[2], 'asked', 0, 'proved', 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -91,7 +93,7 @@ def key_of(name: str) -> str:
     return f"realtime:kept:{name}"
 
 
-def claim(name: str, owner: str, kept_ms: int, since: int | None = None) -> Command:
+def claim(name: str, owner: str, kept_ms: int, asked: bytes = b"") -> Command:
     """Take a conversation over, or ask the session that has it.
 
     Its answer is the state; or, where another session has it and lives, a `Held`.
@@ -100,9 +102,8 @@ def claim(name: str, owner: str, kept_ms: int, since: int | None = None) -> Comm
         name: The conversation's.
         owner: The session that wants it.
         kept_ms: Milliseconds for which it outlives its session.
-        since: When it has asked (`Held.now`); None: it does now.
+        asked: The session that it has asked already (`Held.owner`).
     """
-    asked = "" if since is None else since
     return ("EVAL", _CLAIM, 1, key_of(name), owner, ALIVE_MS, _life(kept_ms), asked)
 
 

@@ -139,18 +139,19 @@ class KeptSessions:
         """
         kept = KeptSession(digest, None, self._wake.set)
         name = self._sealing.name(digest)
-        since: int | None = None
+        asked, since = b"", 0
         clock = asyncio.get_running_loop().time
         until = clock() + WAIT_S
         try:
             while True:
-                command = kept_commands.claim(name, kept.owner, self._kept_ms, since)
+                command = kept_commands.claim(name, kept.owner, self._kept_ms, asked)
                 [answer] = await self._store.ask("claim", command)
                 held = kept_commands.held(answer)
                 if held is None:
                     break
-                if since is None:
-                    since = held.now
+                if held.owner != asked:
+                    # The first one, or who was quicker to take it over from that.
+                    asked, since = held.owner, held.now
                     self._ask_own(digest)
                 if held.proved >= since or clock() >= until:
                     return None

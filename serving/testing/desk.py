@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
+from random import Random
 
 from config import Settings
 from peers.faulty import Faults
@@ -11,6 +13,7 @@ from providers.testing_stages import stages
 from serving.admission import Admitted
 from testing.journal import Journal, SessionJournal
 from testing.script import Script
+from testing.virtual_clock import VirtualClock, VirtualClockLoop
 from translation.settings import TranslationSettings
 from wire.client_events import AppendAudio
 from wire.response_events import OutputAudioDelta
@@ -24,6 +27,19 @@ class Desk:
         """Start with an empty script and an empty journal."""
         self.script = Script()
         self.journal = Journal()
+        self._connections = 0
+        """How many there were since the last reset."""
+
+    @property
+    def clock(self) -> VirtualClock | None:
+        """The sessions' own clock; None: they have the machine's."""
+        loop = asyncio.get_running_loop()
+        return loop.clock if isinstance(loop, VirtualClockLoop) else None
+
+    def random(self) -> Random:
+        """Return what the next connection has in place of chance."""
+        self._connections += 1
+        return Random(self._connections)
 
     def manager(self, settings: Settings) -> PipelineManager | None:
         """Return the default stack's pipelines: the script is each stage that no setting names.
@@ -52,5 +68,6 @@ class Desk:
 
     def reset(self) -> None:
         """Forget the script and the journal."""
+        self._connections = 0
         self.script.reset()
         self.journal.reset()

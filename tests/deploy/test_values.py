@@ -98,6 +98,7 @@ def test_a_name_that_is_not_known_is_refused(group: str, name: str) -> None:
         ),
         ({"modelServers": {"store": SPEECH}}, "store"),
         ({"env": [variable("LLM_TOKEN", "t")]}, "it would lie open in the Deployment"),
+        ({"env": [variable("REALTIME_LLM__API_KEY", "k")]}, "it would lie open in the Deployment"),
         ({"env": [variable("A", "1"), variable("A", "2")]}, "env, A: it is there twice"),
         (
             {"env": [variable("A", "1")], "secrets": {"env": {"A": "a"}}},
@@ -169,6 +170,20 @@ def test_other_variables_come_besides() -> None:
     [server] = _containers(one(rendered(merged(OWN, own)), "Deployment"))
     assert [one for one in server["env"] if one in own["env"]] == own["env"]
     assert "OPENAI_API_KEY" in [one["name"] for one in server["env"]]
+
+
+def test_a_number_per_key_and_an_empty_key_are_no_secrets() -> None:
+    env = [
+        variable("REALTIME_LIMITS__SESSIONS_PER_KEY", "5"),
+        variable("realtime_limits__sessions_per_key", "5"),
+        variable("REALTIME_LLM__API_KEY", ""),
+    ]
+    for one_of_them in env:
+        [server] = _containers(one(rendered(merged(OWN, {"env": [one_of_them]})), "Deployment"))
+        assert one_of_them in server["env"]
+    options = {"api_key": "", "tokens_per_key": 5}
+    toml = one(rendered(merged(OWN, {"settings": {"llm": {"options": options}}})), "ConfigMap")
+    assert tomllib.loads(toml["data"]["settings.toml"])["llm"]["options"] == options
 
 
 def test_no_settings_are_none() -> None:

@@ -17,6 +17,9 @@ _BY_PROOF: dict[str, str] = {
         "open_realtime_pytest/process.py"
     ),
     "serving/testing/test_routes.py": "serving/testing/desk.py",
+    "testing/test_virtual_clock.py": (
+        "serving/testing/virtual_sessions.py settings/virtual_clock.py wire/dates.py"
+    ),
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
     "e2e/test_own_processors.py": (

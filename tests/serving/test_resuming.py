@@ -11,7 +11,7 @@ import struct
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -381,6 +381,30 @@ async def test_nobody_else_has_traffic_at_the_store(redis: RedisServer) -> None:
             assert json.loads(await beta.recv())["type"] == "session.created"
         await server.emptied()
         assert await redis.ask("KEYS", "realtime:kept:*") == []
+
+
+async def test_of_several_that_come_back_at_once_one_goes_on_and_none_waits_for_long(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is late asks the session that was quicker: that its client lives is soon known."""
+    monkeypatch.setattr(kept_sessions, "ANSWER_S", 0.2)
+    # Longer than a client waits for its handshake: nobody may wait until this is over.
+    monkeypatch.setattr(kept_sessions, "WAIT_S", 600)
+    async with running(replica(redis.url)) as one, running(replica(redis.url)) as two:
+        secret = await secret_of(one.http)
+        async with by(secret, one.url) as wire, AsyncExitStack() as stack:
+            await said(wire, "Hello.")
+            wire.socket.transport.pause_reading()
+            urls = [one.url, two.url, one.url, two.url]
+            back = await asyncio.gather(
+                *(stack.enter_async_context(by(secret, url)) for url in urls)
+            )
+            known = [again.events[0]["session"]["id"] for again in back]
+            assert known.count(wire.events[0]["session"]["id"]) == 1
+            assert len({*known}) == 4
+            for again in back:
+                await said(again, "And I go on.")
+            wire.socket.transport.resume_reading()
 
 
 async def test_a_session_that_lives_is_not_taken_over(redis: RedisServer) -> None:

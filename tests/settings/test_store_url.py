@@ -73,6 +73,12 @@ def test_no_store_is_needed() -> None:
         ("rediss://h?ssl_check_hostname=maybe", "be one of: true, false, yes, no, 1, 0"),
         ("rediss://h?ssl_ca_certs=", "ssl_ca_certs must name one file"),
         ("redis://h?ssl_ca_certs=/etc/ca.pem", "ssl_ca_certs is for TLS: begin it with rediss://"),
+        (
+            "rediss://:sesame@h?ssl_keyfile=/k.pem",
+            "ssl_keyfile needs ssl_certfile, the",
+        ),
+        ("redis://:sesame@h/2?db=1", "names a database twice, as /2 and as db=1: leave one out"),
+        ("redis://h/2?db=2", "names a database twice"),
         ("unix:///r.sock?ssl_keyfile=/k.pem", "ssl_keyfile is for TLS: begin it with rediss://"),
     ],
 )
@@ -88,7 +94,10 @@ def test_an_option_that_cannot_be_meant_is_named(url: str, reason: str) -> None:
     [
         "rediss://h?ssl_cert_reqs=none&ssl_check_hostname=False",
         "redis://h?db=3",
+        "redis://h/?db=3",
         "unix:///run/redis.sock?db=3",
+        "rediss://h?ssl_certfile=/both.pem",
+        "rediss://h?ssl_certfile=/c.pem&ssl_keyfile=/k.pem",
     ],
 )
 def test_options_with_a_value_that_they_have_are_taken(url: str) -> None:

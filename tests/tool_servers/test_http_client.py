@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 import uvicorn
 
 from session.mcp import McpServer
+from tests.support.certificates import make_certificate
 from tests.support.running_server import serving
 from tests.tool_servers.fake_http import FakeMcp
 from tests.tool_servers.using import failure, session
@@ -147,19 +147,6 @@ async def test_a_proxy_of_the_environment_gets_nothing_of_a_clients_server(
             assert not asked.is_set()
             await failure(tools.list_tools(McpServer("own")))
             assert asked.is_set()
-
-
-def make_certificate(folder: Path) -> None:
-    """Write one for tools.example.com that vouches for itself."""
-    subprocess.run(
-        [
-            *["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"],
-            *["-subj", "/CN=tools.example.com", "-addext", "subjectAltName=DNS:tools.example.com"],
-            *["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
-        ],
-        check=True,
-        capture_output=True,
-    )
 
 
 async def test_a_certificate_has_to_be_of_the_name_that_was_allowed(

@@ -99,7 +99,7 @@ webrtc.public_hosts: "set calls.publicHosts"
 {{- end }}
 {{- include "ors.checkVariables" (list $added (include "ors.refusedSettings" . | fromYaml) (fromYamlArray $own)) }}
 {{- range .Values.env }}
-{{- if and (kindIs "string" .value) (not (contains "$(" .value)) (regexMatch "(?i)(^|_)(keys?|token|secret|password)$" .name) }}
+{{- if and (kindIs "string" .value) (not (contains "$(" .value)) (include "ors.isSecret" (list .name .value)) }}
 {{- fail (printf "env, %s: it would lie open in the Deployment; name its key in the Secret by secrets.env.%s" .name .name) }}
 {{- end }}
 {{- end }}

@@ -127,6 +127,14 @@ lifecycle:
 {{- end }}
 {{- end }}
 
+{{/* (list name value): "true" where a name is that of a secret and there is a value. So much "per key" is a number. */}}
+{{- define "ors.isSecret" -}}
+{{- $name := index . 0 }}
+{{- if and (index . 1) (regexMatch "(?i)(^|_)(keys?|token|secret|password)$" $name) (not (regexMatch "(?i)(^|_)per_(keys?|token|secret|password)$" $name)) -}}
+true
+{{- end }}
+{{- end }}
+
 {{/* (list settings refusals where variable): `variable` is how those of the settings begin. Ends where settings say what the chart decides, and where secrets lie open. */}}
 {{- define "ors.checkSettings" -}}
 {{- $settings := index . 0 }}
@@ -145,7 +153,7 @@ lifecycle:
       {{- fail (printf "%s.%s.api_key: %s %s%s__API_KEY" (index $ 2) $name $open $variable (upper $name)) }}
     {{- end }}
     {{- range $option, $value := (get $table "options" | default dict) }}
-      {{- if regexMatch "(?i)(^|_)(key|token|secret|password)$" $option }}
+      {{- if include "ors.isSecret" (list $option $value) }}
         {{- fail (printf "%s.%s.options.%s: %s %s%s__OPTIONS, in JSON" (index $ 2) $name $option $open $variable (upper $name)) }}
       {{- end }}
     {{- end }}

@@ -163,6 +163,37 @@ async def test_a_worker_that_loads_takes_no_connection_away_from_one_that_serves
 
 @pytest.mark.long
 @needs_proc
+async def test_where_the_only_worker_that_serves_has_ended_one_that_loads_says_so(
+    tmp_path: Path,
+) -> None:
+    mark = tmp_path / "taken"
+    slow = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:SlowBeside", MARK: str(mark)}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = server("--workers", "3", "--port", str(port), **slow)
+    try:
+        async with asyncio.timeout(60):
+            while not mark.with_suffix(LOADS).exists():
+                await asyncio.sleep(0.01)
+            serving = min(workers(process.pid))
+            os.kill(serving, signal.SIGKILL)
+            await gone([serving], process.pid)
+            async with plain_http(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+                for path, status in (("/livez", 200), ("/readyz", 503), ("/livez", 200)):
+                    said = await http.get(path, headers={"Connection": "close"})
+                    assert said.status_code == status
+        mark.with_suffix(LET).touch()
+        await asyncio.to_thread(banner_of, process)
+        assert (await health(f"ws://127.0.0.1:{port}"))["status"] == "healthy"
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.communicate, timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.mark.long
+@needs_proc
 async def test_where_all_workers_have_ended_one_says_that_it_starts() -> None:
     async with two_workers() as (address, process):
         dead = workers(process.pid)
