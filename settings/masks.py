@@ -14,8 +14,8 @@ from functools import lru_cache
 HIDDEN = "***"
 
 _MOST = 20
-"""Characters of what may be words; of more, such as four words, it is a passphrase."""
-_WORDS = re.compile(r"(?:[a-z]{1,11}|[A-Z]{1,11})(?:[-_](?:[a-z]{1,11}|[A-Z]{1,11}))*")
+"""Characters of what may be a word or two; what is longer is a passphrase."""
+_WORDS = re.compile(r"(?:[a-z]{1,11}|[A-Z]{1,11})(?:[-_](?:[a-z]{1,11}|[A-Z]{1,11}))?")
 _VENDORS = re.compile(r"(?:sk|pk|rk|gsk|hf|xai)[-_]", re.IGNORECASE)
 """How vendors begin their keys: those are no words, whatever follows."""
 _KIND = r"(?:key|token|secret|password|authorization|bearer|basic)"

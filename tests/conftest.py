@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,16 @@ hypothesis_settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A test that starts the program's log does not leave it to others, with a closed stream."""
+    before = set(logger._core.handlers)  # type: ignore[attr-defined]
+    yield
+    if set(logger._core.handlers) != before:  # type: ignore[attr-defined]
+        logger.remove()
+        logger.add(sys.__stderr__ or sys.stderr)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
 
 from audio.formats import AudioFormat
-from config import STTConfig
+from config import STTConfig, load_settings
 from flow.steps import at_once
 from peers.base import CanWait, Incoming, nothing_waits
 from peers.websocket import audio_delta
@@ -227,6 +227,9 @@ class Pipeline:
         self.stopped = True
 
 
+SETTINGS = load_settings()
+
+
 class Manager:
     """The part of a pipeline manager that a transport uses."""
 
@@ -234,6 +237,7 @@ class Manager:
 
     def __init__(self, *, streaming: bool) -> None:
         self._streaming = streaming
+        self.settings = SETTINGS
         self.stt = ScriptedSTT(STTConfig())
         self.detector = Detector()
         self.pipelines: list[Pipeline] = []
