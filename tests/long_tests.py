@@ -145,6 +145,12 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "providers/*/*.py",
         "serving/process/*.py",
     ),
+    "tests/testing/test_virtual_clock.py": (
+        "peers/faulty.py",
+        "serving/testing/*.py",
+        "testing/*.py",
+        "wire/ids.py",
+    ),
 }
 """File of tests → patterns of the files that it is about, beside itself."""
 

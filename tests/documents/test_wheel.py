@@ -125,6 +125,7 @@ def modules() -> set[str]:
             for path in ROOT.glob("console/**/*")
             if path.suffix in (".css", ".html", ".js", ".svg")
         ),
+        *ROOT.glob("recordings/page/*"),
         *ROOT.glob("settings/locale/**/*.mo"),
         ROOT / "settings" / "downloads.json",
     ]
