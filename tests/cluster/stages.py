@@ -110,6 +110,8 @@ async def store_lost(lab: Lab) -> None:
             return None
 
         await lab.all_talk()
+        # One that was cut off before counts alone until it has found the store again.
+        await _all(lab, "realtime_store_reachable", 1)
         refused = [why for why in [await takes() for _ in range(OF_A_KEY)] if why]
         stage.promised(not refused, f"a key gets fewer than its {OF_A_KEY} sessions: {refused[:3]}")
         why = await takes()
