@@ -25,8 +25,8 @@ class Fault:
     behaviour: Mapping[str, Any]
     code: str
     words: str = ""
-    limit_s: float = 1
-    """Time-outs of the provider: short where the service is silent, long where it answers."""
+    limit_s: float = 10
+    """Time-outs of the provider: short where the service is silent."""
 
 
 @dataclass(frozen=True)
@@ -101,28 +101,27 @@ AZURE = Recogniser(
     interims=({"phrase": "turn on the kitchen lights"}, "turn on the kitchen lights"),
     faults={
         # Where there is an answer, the SDK may try for a second or two.
-        "wrong key": Fault(
-            {"status": 401}, "invalid_api_key", "Check AZURE_SPEECH_API_KEY", limit_s=10
-        ),
-        "not allowed": Fault({"status": 403}, "permission_denied", "(403)", limit_s=10),
-        "too many": Fault({"status": 429}, "rate_limit_exceeded", "Try again later", limit_s=10),
-        "no such endpoint": Fault({"status": 404}, "invalid_request", "(404)", limit_s=10),
-        "broken": Fault({"status": 503}, "provider_error", "(503)", limit_s=10),
+        "wrong key": Fault({"status": 401}, "invalid_api_key", "Check AZURE_SPEECH_API_KEY"),
+        "not allowed": Fault({"status": 403}, "permission_denied", "(403)"),
+        "too many": Fault({"status": 429}, "rate_limit_exceeded", "Try again later"),
+        "no such endpoint": Fault({"status": 404}, "invalid_request", "(404)"),
+        "broken": Fault({"status": 503}, "provider_error", "(503)"),
         "quota": Fault(
-            {"close": (1007, "Quota exceeded.")},
-            "insufficient_quota",
-            "Quota exceeded",
-            limit_s=10,
+            {"close": (1007, "Quota exceeded.")}, "insufficient_quota", "Quota exceeded"
         ),
         "bad request": Fault(
-            {"close": (1007, "Unsupported locale")}, "invalid_request", "Unsupported", limit_s=10
+            {"close": (1007, "Unsupported locale")}, "invalid_request", "Unsupported"
         ),
         "hangs at connect": Fault(
-            {"hang": True}, "provider_unreachable", "could not be reached within 1 s"
+            {"hang": True}, "provider_unreachable", "could not be reached within 1 s", limit_s=1
         ),
-        "cut": Fault({"cut_after": 16000}, "provider_unreachable", "WebSocket", limit_s=10),
-        "garbage": Fault({"garbage": True}, "provider_unreachable", "no result within 1 s"),
-        "never answers": Fault({"silent": True}, "provider_unreachable", "no result within 1 s"),
+        "cut": Fault({"cut_after": 16000}, "provider_unreachable", "WebSocket"),
+        "garbage": Fault(
+            {"garbage": True}, "provider_unreachable", "no result within 1 s", limit_s=1
+        ),
+        "never answers": Fault(
+            {"silent": True}, "provider_unreachable", "no result within 1 s", limit_s=1
+        ),
     },
     refused=[
         ({"api_key": None, "api_base": None}, "set AZURE_SPEECH_API_KEY"),
@@ -149,7 +148,9 @@ DEEPGRAM = Recogniser(
         "unknown model": Fault({"status": 400}, "invalid_request", "Check stt.model"),
         "too many": Fault({"status": 429}, "rate_limit_exceeded", "Try again later"),
         "broken": Fault({"status": 503}, "provider_error", "status 503"),
-        "hangs at connect": Fault({"hang": True}, "provider_unreachable", "Check the network"),
+        "hangs at connect": Fault(
+            {"hang": True}, "provider_unreachable", "Check the network", limit_s=1
+        ),
         "cut": Fault({"cut_after": 16000}, "provider_unreachable", "the stream broke"),
         "ends early": Fault(
             {"close_after": 16000}, "provider_unreachable", "in the middle of the turn"
@@ -158,7 +159,9 @@ DEEPGRAM = Recogniser(
         "error": Fault(
             {"error": {"variant": "NET-0000", "description": "overload"}}, "provider_error"
         ),
-        "never answers": Fault({"silent": True}, "provider_unreachable", "no result within 1 s"),
+        "never answers": Fault(
+            {"silent": True}, "provider_unreachable", "no result within 1 s", limit_s=1
+        ),
     },
     refused=[
         ({"api_key": None, "api_base": None}, "set DEEPGRAM_API_KEY"),
@@ -206,37 +209,39 @@ REALTIME = Recogniser(
     path="/v1",
     faults={
         "wrong key": Fault(
-            {"refusal": "invalid_api_key"}, "invalid_api_key", "the key was refused", limit_s=10
+            {"refusal": "invalid_api_key"}, "invalid_api_key", "the key was refused"
         ),
         "wrong key, told by HTTP": Fault(
-            {"status": 401}, "invalid_api_key", "stt.api_key (REALTIME_STT__API_KEY)", limit_s=10
+            {"status": 401}, "invalid_api_key", "stt.api_key (REALTIME_STT__API_KEY)"
         ),
-        "not allowed": Fault({"status": 403}, "permission_denied", "status 403", limit_s=10),
-        "no such path": Fault({"status": 404}, "invalid_request", "stt.model", limit_s=10),
-        "too many": Fault({"status": 429}, "rate_limit_exceeded", "Try again later", limit_s=10),
-        "broken": Fault({"status": 503}, "provider_error", "status 503", limit_s=10),
-        "full": Fault({"refusal": "server_overloaded"}, "provider_error", "overloaded", limit_s=10),
+        "not allowed": Fault({"status": 403}, "permission_denied", "status 403"),
+        "no such path": Fault({"status": 404}, "invalid_request", "stt.model"),
+        "too many": Fault({"status": 429}, "rate_limit_exceeded", "Try again later"),
+        "broken": Fault({"status": 503}, "provider_error", "status 503"),
+        "full": Fault({"refusal": "server_overloaded"}, "provider_error", "overloaded"),
         "unknown model": Fault(
             {"refuses_update": (_ERROR, "model_not_found")},
             "invalid_request",
             "model_not_found: The fake refuses this",
-            limit_s=10,
         ),
         "quota": Fault(
-            {"failed": ("server_error", "insufficient_quota")}, "insufficient_quota", limit_s=10
+            {"failed": ("server_error", "insufficient_quota")},
+            "insufficient_quota",
         ),
-        "fails": Fault({"failed": ("server_error", "x")}, "provider_error", "Deaf today", 10),
-        "error": Fault({"error": (_ERROR, "bad_audio")}, "invalid_request", "bad_audio", 10),
-        "hangs at connect": Fault({"hang": True}, "provider_unreachable", "within 1 s"),
+        "fails": Fault({"failed": ("server_error", "x")}, "provider_error", "Deaf today"),
+        "error": Fault({"error": (_ERROR, "bad_audio")}, "invalid_request", "bad_audio"),
+        "hangs at connect": Fault({"hang": True}, "provider_unreachable", "within 1 s", limit_s=1),
         "opens no session": Fault(
-            {"mute": True}, "provider_unreachable", "could not be reached within 1 s"
+            {"mute": True}, "provider_unreachable", "could not be reached within 1 s", limit_s=1
         ),
-        "cut": Fault({"cut_after": 16000}, "provider_unreachable", "was lost", limit_s=10),
-        "ends": Fault({"close_after": 16000}, "provider_unreachable", "close code 1001", 10),
-        "garbage": Fault({"garbage": "<html>"}, "provider_error", "no message of its", limit_s=10),
-        "bytes": Fault({"garbage": b"\0"}, "provider_error", "no message of its", limit_s=10),
-        "unreadable": Fault({"unreadable": True}, "provider_error", "cannot be read", limit_s=10),
-        "never answers": Fault({"silent": True}, "provider_unreachable", "no result within 1 s"),
+        "cut": Fault({"cut_after": 16000}, "provider_unreachable", "was lost"),
+        "ends": Fault({"close_after": 16000}, "provider_unreachable", "close code 1001"),
+        "garbage": Fault({"garbage": "<html>"}, "provider_error", "no message of its"),
+        "bytes": Fault({"garbage": b"\0"}, "provider_error", "no message of its"),
+        "unreadable": Fault({"unreadable": True}, "provider_error", "cannot be read"),
+        "never answers": Fault(
+            {"silent": True}, "provider_unreachable", "no result within 1 s", limit_s=1
+        ),
     },
     refused=[
         ({"api_key": None, "api_base": None}, "OPENAI_API_KEY, or stt.api_base"),
