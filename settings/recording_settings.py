@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from settings.folders import Folder
 from settings.group import Group
 from settings.localisation import _
 
@@ -17,7 +17,7 @@ class RecordingConfig(Group):
     Keys never are. Each session is a file of its own, which its owner alone can read.
     """
 
-    dir: Path | None = None
+    dir: Folder = None
     """Folder of the recordings, which is made if there is none. None, or an empty variable: nothing
     is recorded."""
     redact: bool = False
@@ -31,25 +31,6 @@ class RecordingConfig(Group):
     keep_mib: float = Field(4096, ge=1)
     """MiB of all recordings in the folder: the oldest are deleted, and while those of open sessions
     alone take as much, no other session is recorded."""
-
-    @field_validator("dir", mode="before")
-    @classmethod
-    def _empty_is_none(cls, folder: object) -> object:
-        """Let `REALTIME_RECORDING__DIR=` switch it off; it is not the current folder."""
-        return folder or None
-
-    @field_validator("dir")
-    @classmethod
-    def _check_dir(cls, folder: Path | None) -> Path | None:
-        """Refuse what can be no folder."""
-        if folder is None:
-            return None
-        folder = folder.expanduser().absolute()
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(
-                _("{folder} is no folder; name one, or one that can be made").format(folder=folder)
-            )
-        return folder
 
     @field_validator("redact")
     @classmethod

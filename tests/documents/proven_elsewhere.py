@@ -34,7 +34,7 @@ _BY_PROOF: dict[str, str] = {
         "settings/recording_settings.py"
     ),
     "serving/test_downloading.py": (
-        "providers/in_process/model_places.py settings/models_settings.py"
+        "providers/in_process/model_places.py settings/folders.py settings/models_settings.py"
     ),
     "test_test_client.py": (
         "clients/checked_turns.py clients/recorded_turn.py clients/speech_sample.py "
