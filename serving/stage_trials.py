@@ -12,6 +12,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
 
 from answering.response_pipeline import ResponsePipeline
+from answering.runner import Generation
 from answering.supervision import Stage
 from audio.clip import Clip
 from config import LLMConfig, STTConfig, TTSConfig
@@ -28,7 +29,7 @@ from session.reports import (
     ResponseReport,
     TextMade,
 )
-from upstream.service import Generation, UpstreamService
+from upstream.service import UpstreamService
 
 LONGEST_ANSWER_S = 20
 """Seconds after which an answer is long enough."""

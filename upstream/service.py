@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from pipecat.utils.tracing.tracing_context import TracingContext
 
@@ -14,34 +13,45 @@ from providers.stt.turns import TurnProcessor
 from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseReport
 from settings.localisation import _
-
-
-class Generation(Protocol):
-    """What makes one response."""
-
-    async def start(self) -> None:
-        """Start generating."""
-
-    async def stop(self) -> None:
-        """Stop generating and release all resources."""
+from upstream.generation import UpstreamGeneration
 
 
 class UpstreamSession(ABC):
     """What stands behind one client's session: one connection, opened again when it is lost."""
 
+    def __init__(self, provider: UpstreamService) -> None:
+        """Begin a session at `provider`, which is named in errors, and whose patience counts."""
+        self._provider = provider
+        self._patience = provider.patience
+
     @abstractmethod
     def ears(self) -> TurnProcessor:
         """Return what takes the frames of the session's turns."""
 
-    @abstractmethod
     def generation(
         self,
         request: ResponseRequest,
         report: Callable[[ResponseReport], None],
         room: ClientRoom,
         tracing: TracingContext | None = None,
-    ) -> Generation:
+    ) -> UpstreamGeneration:
         """Return what will make a response; its arguments are those of `response_pipeline`."""
+        return UpstreamGeneration(
+            request, report, room, self._provider, self._patience, self.ask, self.give_up
+        )
+
+    @abstractmethod
+    async def ask(self, asked: UpstreamGeneration) -> None:
+        """Ask the service for a response; raises `LinkFailure`."""
+
+    @abstractmethod
+    def give_up(self, asked: UpstreamGeneration, silent: bool) -> None:
+        """Have nothing more made of a response.
+
+        Args:
+            asked: The response.
+            silent: Whether it is given up because the service was silent for too long.
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.utils.tracing.tracing_context import TracingContext
 
+from answering.runner import Pipelines
 from hearing.recogniser_pipeline import TranscriptOutput
 from providers.running_pipeline import RunningPipeline
-from session.ports import ClientRoom, ResponseRequest
-from session.reports import ResponseReport
-from upstream.service import Generation, UpstreamSession
+from upstream.service import UpstreamSession
 
 
 class HearingPipeline(Protocol):
@@ -28,29 +26,15 @@ class HearingPipeline(Protocol):
         """Start it."""
 
 
-class SessionPipelines(Protocol):
+class SessionPipelines(Pipelines, Protocol):
     """Builds the pipelines of one session."""
 
     def create_stt(self) -> FrameProcessor:
         """Build the recogniser: see `PipelineManager`."""
 
-    def hearing_pipeline(
-        self,
-        transport_input: FrameProcessor,
-        service: FrameProcessor,
-        transport_output: TranscriptOutput,
-        tracing: TracingContext | None = None,
-    ) -> RunningPipeline:
-        """Start the pipeline that transcribes turns: see `PipelineManager`."""
-
-    def response_pipeline(
-        self,
-        request: ResponseRequest,
-        report: Callable[[ResponseReport], None],
-        room: ClientRoom,
-        tracing: TracingContext | None = None,
-    ) -> Generation:
-        """Build what generates one response: see `PipelineManager`."""
+    @property
+    def hearing_pipeline(self) -> HearingPipeline:
+        """Starts the pipeline that transcribes turns."""
 
     async def close(self) -> None:
         """Release what the session alone has used."""

@@ -138,7 +138,7 @@ class GeminiLive(UpstreamService):
         self.patience = Patience(first_s, config.timeout_s)
         voice = config.voice_id or DEFAULT_VOICE
         own = self.named_voices.get(voice, voice)
-        self._setup = Setup(address, self._model, self, self.patience, own)
+        self._setup = Setup(address, self._model, self, own)
 
     @property
     def label(self) -> str:

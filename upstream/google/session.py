@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from loguru import logger
 from pipecat.utils.errors import ErrorCategory
-from pipecat.utils.tracing.tracing_context import TracingContext
 
-from flow.watchdog import Patience
 from hearing.cleaned_audio import cleaned
 from providers.frames import (
     TurnAudioFrame,
@@ -30,14 +28,13 @@ from providers.frames import (
 )
 from providers.links.failures import LinkFailure, lost
 from providers.links.link import Address
-from session.ports import NO_WISHES, ClientRoom, ResponseRequest, Transcript, TranscriptionSettings
-from session.reports import ResponseReport
+from session.ports import NO_WISHES, ResponseRequest, Transcript, TranscriptionSettings
 from upstream.generation import UpstreamGeneration
 from upstream.google.conversation import Entry, Heard, entries, parted
 from upstream.google.live import LiveLink
 from upstream.google.transcripts import MIXED, Turn, Writing
 from upstream.google.wire import HEARS_RATE, Model, Wishes
-from upstream.service import Generation, UpstreamService, UpstreamSession
+from upstream.service import UpstreamService, UpstreamSession
 from upstream.turn_input import UpstreamTurns
 
 HOLD_S = 0.1
@@ -61,7 +58,6 @@ class Setup:
     address: Address
     model: Model
     provider: UpstreamService
-    patience: Patience
     voice: str
     """The service's own name of the voice of nobody's choice."""
 
@@ -86,6 +82,7 @@ class LiveUpstream(UpstreamSession):
 
     def __init__(self, setup: Setup) -> None:
         """Connect, in the background."""
+        super().__init__(setup.provider)
         self._setup = setup
         self._ears = UpstreamTurns(self, HEARS_RATE)
         self._wishes: Wishes | None = None
@@ -101,19 +98,6 @@ class LiveUpstream(UpstreamSession):
     def ears(self) -> UpstreamTurns:
         """Return what takes the frames of the session's turns."""
         return self._ears
-
-    def generation(
-        self,
-        request: ResponseRequest,
-        report: Callable[[ResponseReport], None],
-        room: ClientRoom,
-        tracing: TracingContext | None = None,
-    ) -> Generation:
-        """Return what will make a response."""
-        setup = self._setup
-        return UpstreamGeneration(
-            request, report, room, setup.provider, setup.patience, self._ask, self._give_up
-        )
 
     async def close(self) -> None:
         """End all connections."""
@@ -140,7 +124,7 @@ class LiveUpstream(UpstreamSession):
         told = _Told(turn.item_id, recognition_id=turn.recognition_id, pcm=turn.audio)
         loop = asyncio.get_running_loop()
         told.hold = loop.call_later(HOLD_S, self._write_beside, told)
-        told.due = loop.call_later(self._setup.patience.first_s, self._too_late, told)
+        told.due = loop.call_later(self._patience.first_s, self._too_late, told)
         self._turns[turn.item_id] = told
         await self._main.commit(turn.recognition_id, told, turn.audio)
 
@@ -164,7 +148,7 @@ class LiveUpstream(UpstreamSession):
         self._soon(link.tell([Heard(turn)], {turn.item_id: turn.pcm}))
 
     def _too_late(self, turn: _Told) -> None:
-        limit_s = self._setup.patience.first_s
+        limit_s = self._patience.first_s
         failure = lost(f"no transcript within {limit_s:g} s")
         self._soon(self._report(turn, turn.whole, failure))
 
@@ -205,7 +189,7 @@ class LiveUpstream(UpstreamSession):
 
     # --- responses ------------------------------------------------------------------------------
 
-    async def _ask(self, asked: UpstreamGeneration) -> None:
+    async def ask(self, asked: UpstreamGeneration) -> None:
         """Ask for a response, over a connection whose conversation it goes on with."""
         request = asked.request
         wishes = self._hinted(self._wishes_of(request))
@@ -239,7 +223,8 @@ class LiveUpstream(UpstreamSession):
             if isinstance(turn, _Told) and turn.due is not None and turn.beside is None:
                 self._write_beside(turn)
 
-    def _give_up(self, asked: UpstreamGeneration, silent: bool) -> None:
+    def give_up(self, asked: UpstreamGeneration, silent: bool) -> None:
+        """Have nothing more made of a response."""
         for link in [self._main, *self._beside]:
             if link.gives_up(asked):
                 # The user has heard less of it than the service believes; and what hangs is left.

@@ -85,7 +85,7 @@ class OpenAIRealtime(UpstreamService):
         self.patience = Patience(first_s, config.timeout_s)
         # OpenAI itself leads to nobody.
         self.mark = None if vendor else new_mark()
-        self._setup = Setup(address, self, self.patience, options.transcription_model)
+        self._setup = Setup(address, self, options.transcription_model)
 
     @property
     def label(self) -> str:

@@ -10,17 +10,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from loguru import logger
-from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.clip import Clip
 from audio.pcm import WIRE_RATE
-from flow.watchdog import Patience
 from hearing.cleaned_audio import cleaned
-from providers.base import Provider
 from providers.frames import (
     TurnAudioFrame,
     TurnCommittedFrame,
@@ -31,8 +27,7 @@ from providers.links.failures import LinkFailure, lost, nonsense
 from providers.links.link import Address, Event
 from providers.links.realtime_link import RealtimeLink, error_of
 from providers.links.transcription import LEAST_BYTES, append, encoded, transcript_of, transcription
-from session.ports import NO_WISHES, ClientRoom, ResponseRequest, TranscriptionSettings
-from session.reports import ResponseReport
+from session.ports import NO_WISHES, ResponseRequest, TranscriptionSettings
 from upstream.failures import not_so
 from upstream.generation import UpstreamGeneration
 from upstream.openai.responses import Responses
@@ -43,7 +38,7 @@ from upstream.openai.wire import (
     session_update,
     transcription_update,
 )
-from upstream.service import Generation, UpstreamSession
+from upstream.service import UpstreamService, UpstreamSession
 from upstream.turn_input import UpstreamTurns
 
 STEP_BYTES = 48_000
@@ -58,8 +53,7 @@ class Setup:
     """How sessions are set up."""
 
     address: Address
-    provider: Provider
-    patience: Patience
+    provider: UpstreamService
     transcription_model: str
 
 
@@ -68,6 +62,7 @@ class RealtimeUpstream(UpstreamSession):
 
     def __init__(self, setup: Setup) -> None:
         """Connect, in the background."""
+        super().__init__(setup.provider)
         self._setup = setup
         self._numbers = itertools.count(1)
         self._ears = UpstreamTurns(self)
@@ -84,19 +79,6 @@ class RealtimeUpstream(UpstreamSession):
     def ears(self) -> UpstreamTurns:
         """Return what takes the frames of the session's turns."""
         return self._ears
-
-    def generation(
-        self,
-        request: ResponseRequest,
-        report: Callable[[ResponseReport], None],
-        room: ClientRoom,
-        tracing: TracingContext | None = None,
-    ) -> Generation:
-        """Return what will make a response."""
-        setup = self._setup
-        return UpstreamGeneration(
-            request, report, room, setup.provider, setup.patience, self._ask, self._give_up
-        )
 
     async def close(self) -> None:
         """End the connection."""
@@ -143,7 +125,7 @@ class RealtimeUpstream(UpstreamSession):
             self._transcribing,
             asyncio.get_running_loop().create_future(),
         )
-        limit_s = self._setup.patience.first_s
+        limit_s = self._patience.first_s
         committed.due = asyncio.get_running_loop().call_later(limit_s, self._too_late, committed)
         self._turns.add(committed, event_id)
         link.send_soon({"type": "input_audio_buffer.commit", "event_id": event_id})
@@ -181,7 +163,7 @@ class RealtimeUpstream(UpstreamSession):
         return Transcribing(wanted, event_id)
 
     def _too_late(self, turn: CommittedTurn) -> None:
-        limit_s = self._setup.patience.first_s
+        limit_s = self._patience.first_s
         failure = lost(f"no transcript within {limit_s:g} s")
         telling = asyncio.create_task(self._not_heard(turn, failure), name="no transcript")
         self._telling.add(telling)
@@ -194,7 +176,7 @@ class RealtimeUpstream(UpstreamSession):
 
     # --- responses ------------------------------------------------------------------------------
 
-    async def _ask(self, asked: UpstreamGeneration) -> None:
+    async def ask(self, asked: UpstreamGeneration) -> None:
         """Ask for a response, once it is known what the service calls the turns that it answers."""
         link = self._working()
         references: dict[str, str] = {}
@@ -212,7 +194,8 @@ class RealtimeUpstream(UpstreamSession):
         self._responses.ask(asked, event_id, link)
         await link.send(response_create(asked.request, references, inline, event_id))
 
-    def _give_up(self, asked: UpstreamGeneration, silent: bool) -> None:
+    def give_up(self, asked: UpstreamGeneration, silent: bool) -> None:
+        """Have nothing more made of a response."""
         found = self._responses.drop(asked)
         if silent:
             # Whatever it is that hangs, the next turn is not to hang with it.
