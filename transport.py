@@ -8,10 +8,9 @@ the session's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
@@ -19,15 +18,10 @@ from answering.runner import ResponseRunner
 from flow.file_pace import OVER_S, FilePace
 from flow.steps import in_turns
 from flow.work_queue import WorkQueue
-from hearing.listening import Listening
-from hearing.recogniser_pipeline import (
-    TranscriptOutput,
-    TurnInput,
-    hearing_rate,
-    hears_as_spoken,
-)
-from hearing.turn_recognition import Delivery, TurnRecognition
-from peers.base import AppendedAudio, Peer, PeerGone, PeerStalled
+from hearing.listening import SLICE_MS, Listening
+from hearing.session_recogniser import SessionRecogniser
+from peers.base import AppendedAudio, Peer
+from peers.serving import serve
 from pipeline_manager import PipelineManager
 from providers.running_pipeline import RunningPipeline
 from realtime_session import RealtimeSession
@@ -64,7 +58,7 @@ from session.effects import (
     WordsSoFar,
 )
 from session.mcp import ToolServers
-from session.ports import CloseReason, FailureReason
+from session.ports import CloseReason
 from session.reports import Report, TurnReport, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
@@ -77,15 +71,8 @@ from wire.errors import ProtocolError
 from wire.event_record import ServerEvent
 from wire.session_events import ItemTruncated
 
-SLICE_MS = 100
-"""Longest audio taken at once; a file in one event is taken in slices of this length."""
-
 READ_S = 0.1
 """Seconds in which what a client has sent already is read, whatever the server was busy with."""
-
-
-class SessionOver(Exception):
-    """The session ended, and all its output was delivered to the client."""
 
 
 class RealtimeTransport(BaseTransport):
@@ -127,26 +114,19 @@ class RealtimeTransport(BaseTransport):
         self._loop = asyncio.get_running_loop()
         self._closing: asyncio.Future[Close] = self._loop.create_future()
         """Why the session is over; once it is set, the peer takes nothing more."""
-        self._stt = self._pipelines.create_stt()
         self._listening = Listening(manager.turn_models, session.recent_speech, observe)
-        self._recognition = TurnRecognition(
-            self._push,
-            self.report,
-            as_spoken=hears_as_spoken(self._stt),
-            noise_reduced=manager.recogniser_noise_reduced,
-            rate=hearing_rate(self._stt),
-            patience_s=manager.settings.stt.timeout_s,
-        )
-        self._input = TurnInput()
-        self._output = TranscriptOutput(
+        self._work = WorkQueue()
+        self._recogniser = SessionRecogniser(
+            self._pipelines.create_stt(),
             manager.stt,
-            self._recognition.on_interim,
-            self._recognition.on_transcript,
-            self._not_recognised,
-            manager.tables("stt"),
+            self._work,
+            self.report,
+            log.failed,
+            noise_reduced=manager.recogniser_noise_reduced,
+            patience_s=manager.settings.stt.timeout_s,
+            stack=manager.tables("stt"),
         )
-        self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
-        """Pushes a frame into the recogniser's pipeline; frames wait there while it starts."""
+        self._recognition = self._recogniser.turns
         self._file_pace = FilePace(self._loop.time())
         self._file_end: asyncio.TimerHandle | None = None
         """Due when nothing more of a file has come for long enough."""
@@ -154,7 +134,6 @@ class RealtimeTransport(BaseTransport):
         self._note = note
         self._hears_echo = False
         """Whether there ever was an echo in this session."""
-        self._work = WorkQueue()
         self._responses = ResponseRunner(self._pipelines, self.report, peer, log)
         self._tools = McpRunner(tool_servers, self.report)
 
@@ -165,11 +144,11 @@ class RealtimeTransport(BaseTransport):
 
     def input(self) -> FrameProcessor:
         """Return the first processor of the recogniser's pipeline."""
-        return self._input
+        return self._recogniser.input
 
     def output(self) -> FrameProcessor:
         """Return the last processor of the recogniser's pipeline."""
-        return self._output
+        return self._recogniser.output
 
     async def run(self) -> str:
         """Serve the client until the session ends.
@@ -181,32 +160,10 @@ class RealtimeTransport(BaseTransport):
             return await self._serve()
 
     async def _serve(self) -> str:
-        pipeline = self._pipelines.hearing_pipeline(
-            self._input, self._stt, self._output, self._log.tracing()
-        )
-        self._push_turn = pipeline.push
-        reason = "the client left"
+        pipeline = self._recogniser.start(self._pipelines.hearing_pipeline, self._log.tracing())
         expiry = self._loop.call_later(self._session.lifetime_s, self.expire)
         try:
-            async with asyncio.TaskGroup() as group:
-                background = [
-                    group.create_task(self._deliver()),
-                    group.create_task(self._work.carry_out()),
-                ]
-                self._perform(self._session.open())
-                await self._receive()
-                for task in background:
-                    task.cancel()
-        except* SessionOver:
-            closing = self._closing.result()
-            reason = closing.message or closing.reason.value
-            await self._peer.close(closing.reason, closing.message)
-        except* PeerGone:
-            reason = "the connection was lost"
-        except* PeerStalled:
-            reason = CloseReason.SLOW_READER.value
-            message = "The client does not read what it is sent."
-            await self._peer.close(CloseReason.SLOW_READER, message)
+            reason = await serve(self._peer, self._work, self.report, self._receive, self._closing)
         finally:
             expiry.cancel()
             if self._file_end is not None:
@@ -239,13 +196,10 @@ class RealtimeTransport(BaseTransport):
     def _go_away(self) -> None:
         self._perform(self._session.go_away())
 
-    async def _deliver(self) -> None:
-        await self._peer.deliver(self.report)
-        raise SessionOver
-
     # --- input of the client ------------------------------------------------------------------
 
     async def _receive(self) -> None:
+        self._perform(self._session.open())
         waiting = b""
         async for came in self._peer.incoming(self._listening.can_wait):
             if not self._work.has_room:
@@ -435,14 +389,6 @@ class RealtimeTransport(BaseTransport):
         for report in understood:
             self.report(report)
 
-    def _push(self, delivery: Delivery) -> None:
-        self._work.put(partial(self._hand_over, delivery))
-
-    async def _hand_over(self, delivery: Delivery) -> None:
-        made = await asyncio.to_thread(delivery.make) if delivery.hard else delivery.make()
-        if made is not None:
-            await self._push_turn(made)
-
     async def _speculate(self, wanted: Speculate) -> None:
         if self._recognition.is_guess(wanted.item_id, wanted.text):
             await self._responses.speculate(wanted.request)
@@ -451,8 +397,3 @@ class RealtimeTransport(BaseTransport):
         await asyncio.gather(self._responses.close(), pipeline.stop(), self._tools.close())
         await self._pipelines.close()
         self._session.end()
-
-    def _not_recognised(self, recognition_id: str, error: FailureReason) -> None:
-        # Counted even if the turn does not depend on it, as after a dropped guess.
-        self._log.failed(error)
-        self._recognition.on_failure(recognition_id, error)

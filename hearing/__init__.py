@@ -3,4 +3,11 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["cleaned_audio", "listening", "recogniser_pipeline", "turn_recognition", "word_errors"]
+__all__ = [
+    "cleaned_audio",
+    "listening",
+    "recogniser_pipeline",
+    "session_recogniser",
+    "turn_recognition",
+    "word_errors",
+]

@@ -21,6 +21,8 @@ from turn_detection.observed_detector import Observer
 from turn_detection.smart_turn import CONTEXT_MS, Question
 from turn_detection.turn_models import TurnModels
 
+SLICE_MS = 100
+"""Longest audio taken at once; a file in one event is taken in slices of this length."""
 COLLECTED_MS = 100
 """Audio that is collected while turns are not detected: a recogniser hears it that much later."""
 

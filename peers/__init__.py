@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["base", "call", "connection", "faulty", "tapped", "webrtc", "websocket"]
+__all__ = ["base", "call", "connection", "faulty", "serving", "tapped", "webrtc", "websocket"]

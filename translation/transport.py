@@ -9,20 +9,17 @@ would be taken for an echo as often as not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
-
-from pipecat.frames.frames import Frame
 
 from answering.runner import ResponseRunner
 from audio.clip import Clip
 from audio.pcm import duration_ms
 from flow.steps import in_turns
 from flow.work_queue import WorkQueue
-from hearing.listening import Listening
-from hearing.recogniser_pipeline import TranscriptOutput, TurnInput, hears_as_spoken
-from hearing.turn_recognition import Delivery, TurnRecognition
-from peers.base import AppendedAudio, Peer, PeerGone, PeerStalled
+from hearing.listening import SLICE_MS, Listening
+from hearing.session_recogniser import SessionRecogniser
+from peers.base import AppendedAudio, Peer
+from peers.serving import serve
 from pipeline_manager import PipelineManager
 from providers.running_pipeline import RunningPipeline
 from session.effects import (
@@ -39,7 +36,6 @@ from session.effects import (
     To,
     Transcribe,
 )
-from session.ports import CloseReason, FailureReason
 from session.reports import Report, TextMade, TurnFailed, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.clause_log import ClauseLog
@@ -51,13 +47,6 @@ from wire.envelope import encode_audio, error_event
 from wire.errors import ProtocolError
 from wire.media import Media
 from wire.translation_events import TranslatedAudioDelta
-
-SLICE_MS = 100
-"""Longest audio taken at once; a file in one event is taken in slices of this length."""
-
-
-class SessionOver(Exception):
-    """The session ended, and all its output was delivered to the client."""
 
 
 class TranslationTransport:
@@ -88,27 +77,21 @@ class TranslationTransport:
         self._loop = asyncio.get_running_loop()
         self._closing: asyncio.Future[Close] = self._loop.create_future()
         """Why the session is over; once it is set, the peer takes nothing more."""
-        self._stt = manager.create_stt()
-        as_spoken = hears_as_spoken(self._stt)
-        self._session = TranslationSession(settings, AS_SPOKEN if as_spoken else WHOLE_TURNS)
-        self._listening = Listening(manager.turn_models, _nothing_recent)
-        self._recognition = TurnRecognition(
-            self._push,
+        self._work = WorkQueue()
+        self._recogniser = SessionRecogniser(
+            manager.create_stt(),
+            manager.stt,
+            self._work,
             self.report,
-            as_spoken=as_spoken,
+            log.failed,
             noise_reduced=manager.recogniser_noise_reduced,
             patience_s=manager.settings.stt.timeout_s,
+            stack=manager.tables("stt"),
         )
-        self._input = TurnInput()
-        self._output = TranscriptOutput(
-            manager.stt,
-            self._recognition.on_interim,
-            self._recognition.on_transcript,
-            self._not_recognised,
-            manager.tables("stt"),
-        )
-        self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
-        self._work = WorkQueue()
+        self._recognition = self._recogniser.turns
+        longest = AS_SPOKEN if self._recogniser.as_spoken else WHOLE_TURNS
+        self._session = TranslationSession(settings, longest)
+        self._listening = Listening(manager.turn_models, _nothing_recent)
         self._room = asyncio.Event()
         """Set while so few clauses wait that more may be heard."""
         self._room.set()
@@ -124,33 +107,10 @@ class TranslationTransport:
             return await self._serve()
 
     async def _serve(self) -> str:
-        pipeline = self._manager.hearing_pipeline(
-            self._input, self._stt, self._output, self._log.tracing()
-        )
-        self._push_turn = pipeline.push
-        reason = CloseReason.CLIENT_DONE.value
+        pipeline = self._recogniser.start(self._manager.hearing_pipeline, self._log.tracing())
         expiry = self._loop.call_later(self._session.lifetime_s, self.expire)
         try:
-            async with asyncio.TaskGroup() as group:
-                background = [
-                    group.create_task(self._deliver()),
-                    group.create_task(self._work.carry_out()),
-                ]
-                self._perform(self._session.open())
-                await self._receive()
-                reason = "the client left"
-                for task in background:
-                    task.cancel()
-        except* SessionOver:
-            closing = self._closing.result()
-            reason = closing.message or closing.reason.value
-            await self._peer.close(closing.reason, closing.message)
-        except* PeerGone:
-            reason = "the connection was lost"
-        except* PeerStalled:
-            reason = CloseReason.SLOW_READER.value
-            message = "The client does not read what it is sent."
-            await self._peer.close(CloseReason.SLOW_READER, message)
+            reason = await serve(self._peer, self._work, self.report, self._receive, self._closing)
         finally:
             expiry.cancel()
             await asyncio.shield(self._release(pipeline))
@@ -176,13 +136,10 @@ class TranslationTransport:
     def _go_away(self) -> None:
         self._perform(self._session.go_away())
 
-    async def _deliver(self) -> None:
-        await self._peer.deliver(self.report)
-        raise SessionOver
-
     # --- input of the client ------------------------------------------------------------------
 
     async def _receive(self) -> None:
+        self._perform(self._session.open())
         waiting = b""
         async for came in self._peer.incoming(self._listening.can_wait):
             if not self._work.has_room:
@@ -285,21 +242,8 @@ class TranslationTransport:
         else:
             self._peer.send(TranslatedAudioDelta(encode_audio(sound.pcm), sound.elapsed_ms))
 
-    def _push(self, delivery: Delivery) -> None:
-        self._work.put(partial(self._hand_over, delivery))
-
-    async def _hand_over(self, delivery: Delivery) -> None:
-        made = await asyncio.to_thread(delivery.make) if delivery.hard else delivery.make()
-        if made is not None:
-            await self._push_turn(made)
-
     async def _release(self, pipeline: RunningPipeline) -> None:
         await asyncio.gather(self._responses.close(), pipeline.stop())
-
-    def _not_recognised(self, recognition_id: str, error: FailureReason) -> None:
-        # Counted even if no utterance depends on it, as after a dropped guess.
-        self._log.failed(error)
-        self._recognition.on_failure(recognition_id, error)
 
 
 def _nothing_recent(_last_ms: int, _until_ms: int) -> Clip:

@@ -185,7 +185,9 @@ _BY_PROOF: dict[str, str] = {
     "session/test_response.py": "session/output_item.py",
     "turn_detection/test_judged_pauses.py": "turn_detection/pause_rule.py",
     "test_protocol.py": "wire/envelope.py wire/ids.py",
-    "test_transport.py": "peers/base.py peers/websocket.py",
+    "test_transport.py": (
+        "hearing/session_recogniser.py peers/base.py peers/serving.py peers/websocket.py"
+    ),
     "peers/webrtc/test_link.py": "peers/webrtc/tracks.py",
     "peers/webrtc/test_loudspeaker.py": "peers/webrtc/codecs.py",
     "peers/webrtc/test_offer.py": "peers/webrtc/sdp.py",
