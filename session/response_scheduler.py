@@ -180,6 +180,11 @@ class ResponseScheduler:
         self._turns.add(item_id, doubtful=doubtful)
         return [] if doubtful else self._answer_due()
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether no turn is answered before `all_heard`."""
+        return self._turns.held_back
+
     def hold_back(self) -> None:
         """Answer no turn before `all_heard`: more of what was appended is to be heard (§A.2)."""
         self._turns.hold_back()
@@ -207,7 +212,7 @@ class ResponseScheduler:
         Returns:
             None: there would be no answer, or not at once. State does not change.
         """
-        if self.active is not None or self._turns.held_back:
+        if self.active is not None or self.holds_back:
             return None
         return self._requests.preview(item, without)
 

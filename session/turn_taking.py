@@ -1,15 +1,13 @@
 """The rules of turn taking, from appended audio and detector decisions to user items.
 
-When a turn begins and interrupts a response (§B.3, B.5), when its response may be started early,
-when it ends and is answered, and when silence itself is answered (§B.12).
+When a turn begins and interrupts a response (§B.3, B.5), when it ends and is answered, and when
+silence itself is answered (§B.12). When its response may be started early, `speculation.py` says.
 """
 
 from __future__ import annotations
 
 from audio.clip import Clip
-from audio.loudness import contrast_db
 from flow.steps import Steps
-from session.content import InputText, UserAudio
 from session.contested_turns import ContestedTurns
 from session.conversation import Conversation
 from session.decisions import (
@@ -23,20 +21,15 @@ from session.decisions import (
 from session.effects import (
     Effect,
     ForgetTurn,
-    GuessTurn,
     HearAgain,
     HearOn,
     ResetTurnDetection,
-    ResumeTurn,
     Send,
     SetTurnDetection,
-    Speculate,
-    StopSpeculating,
     To,
     WordsSoFar,
 )
 from session.input_buffer import WINDOW_MS, InputBuffer
-from session.items import UserMessage
 from session.limits import check_buffer, check_items
 from session.playback import Playback
 from session.ports import SILENCE, Transcript
@@ -45,6 +38,7 @@ from session.rejoined_turns import RejoinedTurns
 from session.reports import TurnGuessed
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
+from session.speculation import Speculation
 from session.transcription import Transcription
 from session.turn_settings import SemanticVad
 from session.user_silence import UserSilence
@@ -57,9 +51,6 @@ from wire.session_events import (
     BufferCleared,
     BufferTimeoutTriggered,
 )
-
-MAX_GUESS_MS = 60_000
-"""Longest turn to speculate on: each pause makes the recogniser start from the turn's beginning."""
 
 
 class TurnTaking:
@@ -96,10 +87,9 @@ class TurnTaking:
         self._contested = ContestedTurns(
             config, playback, self._turns, transcription, self._noise, self._rejoined
         )
-        self._wordless: str | None = None
-        """The item of a turn that has no words, by the guess at its last pause."""
-        self._in_file = False
-        """Whether what is being appended comes much faster than real time (§A.2)."""
+        self._speculation = Speculation(
+            config, buffer, responses, self._turns, self._contested, self._rejoined
+        )
 
     def is_open(self, item_id: str) -> bool:
         """Return whether the turn that becomes this item is open, or undecided."""
@@ -124,7 +114,7 @@ class TurnTaking:
         unheard = self._buffer.set_mode(self._config.prefix_padding_ms)
         if unheard is None:
             # A guess would stand for a turn that goes on: what asked for it will not take it back.
-            return [*self._speech_resumed(), detection]
+            return [*self._speculation.resumed(), detection]
         effects: list[Effect] = []
         if unheard.dropped is not None:
             self._transcription.forget(unheard.dropped.item_id)
@@ -205,12 +195,10 @@ class TurnTaking:
     def file_came(self) -> None:
         """Take what is appended next as part of a file (§A.2)."""
         if self._config.file_mode:
-            self._in_file = True
             self._responses.hold_back()
 
     def file_over(self) -> list[Effect]:
         """Answer the turns of a file, now that all of it was heard."""
-        self._in_file = False
         return self._responses.all_heard()
 
     def _check_length(self) -> list[Effect]:
@@ -280,9 +268,9 @@ class TurnTaking:
             case SpeechStopped(end_ms):
                 return self._speech_stopped(end_ms)
             case SpeechHesitated():
-                return self._speech_hesitated()
+                return self._speculation.hesitated()
             case SpeechResumed():
-                return self._speech_resumed()
+                return self._speculation.resumed()
             case SpeechPersisted():
                 return self._contested.persisted(decision)
         return []
@@ -302,32 +290,6 @@ class TurnTaking:
             effects += self._turns.interrupt()
         return effects
 
-    def _speech_hesitated(self) -> list[Effect]:
-        """Speculate that the turn is over: ask for its transcript, then start its response.
-
-        A model that hears needs no transcript to start.
-        """
-        turn = self._buffer.open
-        if self._in_file:
-            # Its answer waits for the end of the file.
-            return []
-        if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
-            return []
-        effects = self._contested.hesitated()
-        effects.append(GuessTurn(turn.item_id, self._turns.heard_so_far()))
-        if self._config.hears_audio:
-            effects += self._speculated(turn.item_id, None)
-        return effects
-
-    def _speech_resumed(self) -> list[Effect]:
-        """Drop the speculation; the turn goes on."""
-        self._wordless = None
-        turn = self._buffer.open
-        if turn is None:
-            return []
-        self._contested.resumed()
-        return [ResumeTurn(turn.item_id, self._turns.heard_so_far())]
-
     def _speech_stopped(self, end_ms: int) -> list[Effect]:
         """Commit the turn and answer it (§B.3).
 
@@ -340,7 +302,9 @@ class TurnTaking:
         turn = self._buffer.speech_stopped(end_ms)
         if self._contested.holds(turn.item_id):
             return self._contested.stopped(turn, end_ms)
-        return self._turns.stopped(turn, end_ms, doubtful=self._wordless == turn.item_id)
+        return self._turns.stopped(
+            turn, end_ms, doubtful=self._speculation.is_wordless(turn.item_id)
+        )
 
     def settle(self) -> list[Effect]:
         """Decide contested turns anew: what sounds, or what the session wants, has changed."""
@@ -365,47 +329,4 @@ class TurnTaking:
 
     def guessed(self, guess: TurnGuessed) -> list[Effect]:
         """Start the response to an open turn early, given its transcript if it ends here."""
-        item_id, turn = guess.item_id, self._buffer.open
-        is_open = turn is not None and turn.item_id == item_id
-        transcript = Transcript(guess.text, no_speech=guess.no_speech)
-        text = guess.text if has_words(transcript, self._contrast_db if is_open else None) else ""
-        in_the_middle = self._contested.is_asked_about(item_id)
-        was_contested = self._contested.holds(item_id)
-        before = self._rejoined.pieces(item_id)
-        decided = self._contested.guessed(item_id, text)
-        if in_the_middle:
-            return decided
-        if self._rejoined.pieces(item_id) != before:
-            # What was guessed is the rest of a turn that goes on.
-            return [*decided, *self._speech_hesitated()]
-        if not text:
-            self._wordless = item_id
-            return [*decided, StopSpeculating()] if self._config.hears_audio else decided
-        if not self._config.hears_audio:
-            return [*decided, *self._speculated(item_id, text)]
-        # Its answer was begun at the pause, unless it was not known then whether it is a turn.
-        return [*decided, *self._speculated(item_id, None)] if was_contested else decided
-
-    def _speculated(self, item_id: str, text: str | None) -> list[Effect]:
-        """Start the response to the open turn: to its transcript so far, or for None its audio."""
-        detection = self._config.turn_detection
-        turn = self._buffer.open
-        if turn is None or turn.item_id != item_id or detection is None:
-            return []
-        if self._config.kind != "realtime" or not detection.create_response:
-            return []
-        if self._contested.holds(item_id):
-            return []
-        pieces = self._rejoined.pieces(item_id)
-        part: InputText | UserAudio
-        if text is None:
-            heard = bytearray(self._buffer.heard_so_far())
-            part = UserAudio(self._buffer.format, heard)
-        else:
-            part = InputText(text)
-        request = self._responses.preview(UserMessage(item_id, [part]), pieces)
-        return [] if request is None else [Speculate(item_id, text, request)]
-
-    def _contrast_db(self) -> float:
-        heard = self._buffer.heard_so_far()
-        return contrast_db(self._buffer.format.decode(heard), self._buffer.format.rate)
+        return self._speculation.guessed(guess)

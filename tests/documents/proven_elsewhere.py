@@ -164,7 +164,7 @@ _BY_PROOF: dict[str, str] = {
         "session/content.py session/effects.py session/model_messages.py "
         "session/ports.py session/provider_checks.py session/reports.py "
         "session/response_request.py session/response_scheduler.py session/response_spec.py "
-        "session/session_settings.py "
+        "session/session_settings.py session/speculation.py "
         "session/transcription.py session/turn_taking.py session/user_turns.py "
         "wire/binary_parts.py wire/incoming.py wire/item_fields.py wire/reading.py "
         "wire/response_fields.py wire/session_fields.py"
