@@ -27,7 +27,7 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameProcessor
 
 from flow.watchdog import Watchdog
-from own_processors.places import Named
+from own_processors.places import NamedProcessor
 from own_processors.steps import raised
 from own_processors.unfit_frames import UnfitFrame
 from providers.quoted import brief
@@ -52,7 +52,7 @@ class Chain:
 
     def __init__(
         self,
-        processors: Sequence[Named],
+        processors: Sequence[NamedProcessor],
         timeout_s: float,
         on_failure: Callable[[Job, FailureReason], None],
     ) -> None:

@@ -1,10 +1,10 @@
 """Keeps what a processor of one's own does to itself: its calls, its tasks and what it pushes.
 
 Its code runs in steps (`steps.py`), so that nothing of it ends more than itself, and so that it is
-known how long it let nobody else run. A call that never returns can be given up. And whatever it
-pushes, by whichever method of its own, has to pass what stands here in place of its neighbours:
-there it is judged once, completely, before anything else sees it, and what cannot be judged is its
-fault, too.
+known for how long it blocked the event loop. A call that never returns can be given up. And an
+`_Exit` stands in place of each of its neighbours: whatever it pushes, by whichever method of its
+own, is judged there, once and completely, before anything else sees it. What cannot be judged is
+its fault, too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipecat.processors.frame_processor import (
     FrameProcessorSetup,
 )
 
-from own_processors.steps import Step, Steps, raised, running_step
+from own_processors.steps import ContainedCoroutine, Step, raised, running_step
 from own_processors.unfit_frames import ENDS, STEERS, UnfitFrame, judged
 
 HELD_S = 0.25
@@ -53,10 +53,11 @@ class Guard:
         """Take the processor's methods over, before its pipeline is set up.
 
         Args:
-            processor: It.
+            processor: The processor.
             name: What errors and the log call it.
             timeout_s: Seconds that its setup may take.
-            told: What the log has said once already, for all processors of the server.
+            told: Names of processors of which the log has said that they keep a `StartFrame`; one
+                set for all processors of the server, which are built anew for each answer.
         """
         self.name = name
         self.watcher: Watcher | None = None
@@ -69,28 +70,30 @@ class Guard:
         self._given: set[int] = set()
         """Ids of the frames it got that end or steer the pipeline: those it may push."""
         self._gone: set[int] = set()
-        """Those it has passed on with which the ones behind it begin or end."""
+        """Ids of the `StartFrame`s and `CancelFrame`s that went on from it, each only once: by them
+        the processors behind it begin or end."""
         self._calls: dict[int, _Call] = {}
-        """Those that run, each by the id of what gives it up."""
+        """Its calls that run, each by the id of the time-out that can end it."""
         self._tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
-        """Those that Pipecat or it made for it: they are cancelled by its `cancel_task`."""
+        """Tasks that were made by its `create_task`, by Pipecat or by itself."""
         self._leaving: WeakSet[asyncio.Task[Any]] = WeakSet()
-        """Those of them that were cancelled so, and not by what runs in them."""
+        """Those of them that its `cancel_task` has cancelled, and not what runs in them."""
         self._held_s = 0.0
-        self._told_hold = False
-        """Whether the log has a line about the time it held."""
-        self._told_stay = False
-        """The same about a call that did not end."""
+        """Seconds of its longest step since `held_beyond` was last asked."""
+        self._hold_logged = False
+        """Whether the log has a line about a step that blocked the event loop."""
+        self._stay_logged = False
+        """Whether the log has a line about a call that was cancelled and went on."""
         self._surround()
 
     def held_beyond(self, limit_s: float) -> float | None:
-        """Return for how long it let nobody else run, if that is told for the first time.
+        """Return for how long a step of it blocked the event loop; each step is told of once.
 
         Args:
-            limit_s: Seconds that it may.
+            limit_s: Seconds that a step may take.
 
         Returns:
-            Seconds; None: no step of it, neither the one that runs, took longer.
+            Seconds; None: no step that was not told of took longer, the running one included.
         """
         step = running_step()
         if step is not None and step.owner is self and not step.told:
@@ -110,20 +113,20 @@ class Guard:
         """Cancel its calls that hang: they return as if they were done, without what they kept.
 
         Args:
-            stuck: Returns whether it is one, by the frame that it is at, and by when it began, in
-                the loop's time.
+            stuck: Returns whether a call hangs, by the frame that it is at, and by when it began,
+                in the loop's time.
         """
         for call in self._calls.values():
-            if stuck(call.frame, call.since) and call.end.when() is None:
-                call.end.reschedule(call.since)
+            if stuck(call.frame, call.since) and call.limit.when() is None:
+                call.limit.reschedule(call.since)
 
     def took(self, step: Step) -> None:
         """Note how long a step took that is over."""
         held = step.own_s()
         if not step.told:
             self._held_s = max(self._held_s, held)
-        if held >= HELD_S and not self._told_hold:
-            self._told_hold = True
+        if held >= HELD_S and not self._hold_logged:
+            self._hold_logged = True
             logger.warning(
                 f"The processor {self.name} held the server's event loop for {held:.1f} s: nobody "
                 "else was heard or answered for so long. What blocks belongs in asyncio.to_thread."
@@ -131,8 +134,8 @@ class Guard:
 
     def overstayed(self) -> None:
         """Tell that a call of it was cancelled, went on, and is ended where it waits."""
-        if not self._told_stay:
-            self._told_stay = True
+        if not self._stay_logged:
+            self._stay_logged = True
             logger.warning(
                 f"The processor {self.name} was cancelled and went on: it is ended where it waits. "
                 "What catches a CancelledError has to raise it again."
@@ -171,7 +174,13 @@ class Guard:
         logger.opt(exception=error).debug(f"a task of the processor {self.name} failed")
 
     async def _pass_on(self, frame: Frame, direction: FrameDirection, *, silently: bool) -> None:
-        """Pass on what those behind it would begin or end with, if it has not."""
+        """Pass on a frame by which the processors behind it begin or end, if it did not itself.
+
+        Args:
+            frame: A `StartFrame` or a `CancelFrame`.
+            direction: Its direction.
+            silently: Whether the log says nothing about it: it is not the processor's neglect.
+        """
         if frame.id in self._gone:
             return
         if isinstance(frame, StartFrame) and not silently and self.name not in self._told:
@@ -192,22 +201,23 @@ class Guard:
 
         async def call(frame: Frame, direction: FrameDirection) -> bool:
             """Have it take a frame; return whether that had to be given up."""
-            end = asyncio.timeout(LEAVING_S if isinstance(frame, CancelFrame) else None)
+            limit = asyncio.timeout(LEAVING_S if isinstance(frame, CancelFrame) else None)
 
             def asked(task: asyncio.Task[Any]) -> int | None:
+                """Return how often others have cancelled a task: this limit, or `cancel_task`."""
                 known = task in self._tasks
-                return end.expired() + (task in self._leaving) if known else None
+                return limit.expired() + (task in self._leaving) if known else None
 
-            self._calls[id(end)] = _Call(frame, asyncio.get_running_loop().time(), end)
+            self._calls[id(limit)] = _Call(frame, asyncio.get_running_loop().time(), limit)
             try:
-                async with end:
-                    await Steps(process(frame, direction), self, asked=asked)
+                async with limit:
+                    await ContainedCoroutine(process(frame, direction), self, asked=asked)
             except TimeoutError:
-                if not end.expired():
+                if not limit.expired():
                     raise
             finally:
-                del self._calls[id(end)]
-            return end.expired()
+                del self._calls[id(limit)]
+            return limit.expired()
 
         async def process_frame(frame: Frame, direction: FrameDirection) -> None:
             if isinstance(frame, ENDS | STEERS):
@@ -229,7 +239,7 @@ class Guard:
             self._setups += 1
             try:
                 async with asyncio.timeout(self._timeout_s) as limit:
-                    await Steps(setup(given), self)
+                    await ContainedCoroutine(setup(given), self)
             except TimeoutError as error:
                 if not limit.expired():
                     raise
@@ -239,13 +249,15 @@ class Guard:
                 self._setups -= 1
 
         async def clean_up() -> None:
-            await Steps(cleanup(), self)  # type: ignore[no-untyped-call]
+            await ContainedCoroutine(cleanup(), self)  # type: ignore[no-untyped-call]
 
         def task(
             coroutine: Coroutine[Any, Any, Any], name: str | None = None, *more: Any, **options: Any
         ) -> asyncio.Task[Any]:
             name = name or getattr(coroutine, "__name__", None)
-            made = create_task(Steps(coroutine, self, self._task_failed), name, *more, **options)
+            made = create_task(
+                ContainedCoroutine(coroutine, self, self._task_failed), name, *more, **options
+            )
             # One that is cancelled before its first step has never begun with it.
             made.add_done_callback(lambda _task: coroutine.close())
             self._tasks.add(made)
@@ -270,8 +282,8 @@ def guarded(
     """Put a guard around a processor, and around each that it is made of.
 
     Args:
-        processor: It.
-        name: What errors and the log call it; those within are called by their class before that.
+        processor: The processor.
+        name: What errors and the log call it; of those within, their class is said before it.
         timeout_s: Seconds that the setup of each may take.
         told: See `Guard`.
     """
@@ -280,7 +292,7 @@ def guarded(
     def surround(one: FrameProcessor, called: str) -> None:
         found[one] = Guard(one, called, timeout_s, told)
         for inner in one.processors:
-            # What Pipecat itself is made of says nothing to anybody.
+            # The names of Pipecat's own parts say nothing to whoever wrote the processor.
             plain = isinstance(inner, BasePipeline | PipelineSource | PipelineSink)
             surround(inner, name if plain else f"{type(inner).__name__} in {name}")
 
@@ -289,7 +301,7 @@ def guarded(
 
 
 class _Exit:
-    """Stands for a neighbour of a processor's: what goes there is judged first."""
+    """Stands in place of a processor's neighbour: what the processor pushes is judged first."""
 
     def __init__(self, guard: Guard, behind: FrameProcessor) -> None:
         self._guard = guard
@@ -321,5 +333,5 @@ class _Call:
     frame: Frame
     since: float
     """When that began, in the loop's time."""
-    end: asyncio.Timeout
-    """Gives it up."""
+    limit: asyncio.Timeout
+    """Ends the call when it is given up."""

@@ -31,11 +31,13 @@ Maker = Callable[[], Any]
 """Builds a processor: its class, or a function without arguments that returns one. Where audio
 passes, it may be one of Pipecat's audio filters."""
 
+_UNSET = ProcessorConfig()
+"""What holds where the settings say nothing."""
 _WITH_AUDIO: tuple[Place, ...] = ("before_recogniser", "before_client")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedProcessor:
     """A processor that was built, and how errors call it."""
 
     processor: FrameProcessor
@@ -71,7 +73,7 @@ class Processors:
     @property
     def limit_s(self) -> float:
         """`timeout_s`, or the usual one."""
-        return _NONE.timeout_s if self.timeout_s is None else self.timeout_s
+        return _UNSET.timeout_s if self.timeout_s is None else self.timeout_s
 
     @property
     def names(self) -> list[str]:
@@ -100,7 +102,7 @@ class Processors:
         timeout_s = others.timeout_s if self.timeout_s is None else self.timeout_s
         return Processors(**given, timeout_s=timeout_s)
 
-    def make(self, place: Place) -> list[Named]:
+    def make(self, place: Place) -> list[NamedProcessor]:
         """Build the processors of a place for one pipeline.
 
         Raises:
@@ -128,15 +130,12 @@ def load(config: ProcessorConfig) -> Processors:
     Raises:
         ProviderSetupError: One cannot be imported, or is no processor.
     """
-    if config == _NONE:
+    if config == _UNSET:
         return NO_PROCESSORS
     found = {
         place: tuple(_imported(name, place) for name in getattr(config, place)) for place in PLACES
     }
     return Processors(**found, timeout_s=config.timeout_s)
-
-
-_NONE = ProcessorConfig()
 
 
 def _imported(name: str, place: Place) -> Maker:
@@ -160,7 +159,7 @@ def _imported(name: str, place: Place) -> Maker:
     return maker
 
 
-def _made(maker: Maker, place: Place, timeout_s: float, told: set[str]) -> Named:
+def _made(maker: Maker, place: Place, timeout_s: float, told: set[str]) -> NamedProcessor:
     called = _called(maker)
     try:
         made = maker()
@@ -179,7 +178,7 @@ def _made(maker: Maker, place: Place, timeout_s: float, told: set[str]) -> Named
         # Of what Pipecat's class is called nobody could tell which one it is.
         kind = called
     name = f"{kind} (processors.{place})"
-    return Named(made, name, guarded(made, name, timeout_s, told))
+    return NamedProcessor(made, name, guarded(made, name, timeout_s, told))
 
 
 def _called(maker: Maker) -> str:

@@ -1,12 +1,13 @@
 """Runs a coroutine of somebody's own from one `await` to the next, so that nobody else suffers.
 
-Pipecat turns an `Exception` of a processor into an error. What a program ends by is none:
-`sys.exit()` in a library, or a panic in one written in Rust, would end the event loop, and with it
-everybody's sessions; and a `CancelledError` that nobody asked for, as an `await` of a cancelled
-task gives, would end the task that takes the processor's frames. In here both become an
-`Exception`. What was asked for, on the other hand, cannot be escaped: a call that is cancelled and
-waits on is ended where it waits. Who cancels its own task, as helpers that know no `uncancel()` do
-when their time is up, asked for nothing: what it did to its task is undone.
+* Pipecat turns an `Exception` of a processor into an error, and no other `BaseException`.
+  `sys.exit()` in a library, or a panic in one written in Rust, would end the event loop, and with
+  it everybody's sessions. Here it becomes an `Exception`.
+* A `CancelledError` without a cancellation, as an `await` of another task that was cancelled gives,
+  would end the task that takes the processor's frames. It becomes an `Exception`, too.
+* A cancellation cannot be escaped: a call that catches it and waits on is ended where it waits.
+* A call that cancels its own task, as helpers from before `Task.uncancel` do when their time is up,
+  has not been cancelled by anybody else: what it did to its task is undone.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class ProgramEnded(Exception):
     """A processor raised what would have ended the server, or its task; its cause is that."""
 
 
-class Unsayable(Exception):
-    """A processor raised what raises where it is to be written; its cause is that."""
+class Unprintable(Exception):
+    """A processor raised an exception whose text cannot be made; its cause is that exception."""
 
 
 def raised(error: BaseException) -> BaseException:
     """Return what a processor raised, of an error that came out of here."""
-    if isinstance(error, ProgramEnded | Unsayable) and error.__cause__ is not None:
+    if isinstance(error, ProgramEnded | Unprintable) and error.__cause__ is not None:
         return error.__cause__
     return error
 
@@ -53,17 +54,17 @@ class Owner(Protocol):
 
 @dataclass(slots=True)
 class Step:
-    """What a processor does without an `await`; processors behind it may have theirs in between."""
+    """What a processor does without an `await`; steps of those behind it may be in between."""
 
     owner: Owner | None
-    """None: it is over. What began within it keeps it as long as it likes, and nothing else."""
+    """None: it is over. Tasks that began within it keep this record, and not the owner."""
     began: float
     others_s: float = 0.0
-    """Seconds of those in between."""
+    """Seconds of the steps in between."""
     told: bool = False
     """Whether the chain knows how long it took."""
     stays: bool = False
-    """Whether it was cancelled and waits on, or one in between."""
+    """Whether it, or a step in between, was cancelled and goes on waiting."""
 
     def own_s(self) -> float:
         """Return the seconds so far, without those of others."""
@@ -79,7 +80,7 @@ def running_step() -> Step | None:
     return _STEP.get()
 
 
-class Steps(Coroutine[Any, Any, Any]):
+class ContainedCoroutine(Coroutine[Any, Any, Any]):
     """A coroutine of a processor's, which runs from one `await` to the next in a step."""
 
     def __init__(
@@ -92,11 +93,12 @@ class Steps(Coroutine[Any, Any, Any]):
         """Take a coroutine that has not begun.
 
         Args:
-            coroutine: It.
+            coroutine: The coroutine.
             owner: Whose it is.
             on_failure: Takes what it raises, where Pipecat would tell nobody.
-            asked: Returns how often others have cancelled its task meanwhile; None: nobody knows,
-                so all count as theirs but those that it does itself in a step.
+            asked: Returns how often others have cancelled its task since it began; None, or without
+                this function: that is not known, and all cancellations are theirs but those that
+                came while a step of it ran.
         """
         self._coroutine = coroutine
         self._owner = owner
@@ -105,11 +107,12 @@ class Steps(Coroutine[Any, Any, Any]):
         self._before: int | None = None
         """How often its task had been cancelled when it began."""
         self._itself = 0
-        """How often it has cancelled its own task, in its steps, without taking that back."""
+        """How often it has cancelled its own task, less how often it has taken that back."""
         self._outcome: BaseException | None = None
-        """What it ended with, while what it has asked of its task in its last step is awaited."""
+        """What it ended with, if it cancelled its own task in its last step: that cancellation
+        comes at the next `await`, which must not be somebody else's."""
         self._ending: asyncio.TimerHandle | None = None
-        """Ends it; None: it has not been cancelled, or has ended."""
+        """Forces its end after `GRACE_S`; None: it has not been cancelled, or has ended."""
         self._over = False
         self._forced = False
         """Whether the next cancellation is the one that it cannot catch."""
@@ -118,7 +121,7 @@ class Steps(Coroutine[Any, Any, Any]):
         """Run it, as `await` does."""
         return self
 
-    def __iter__(self) -> Steps:
+    def __iter__(self) -> ContainedCoroutine:
         """Return itself: it is what `await` goes through."""
         return self
 
@@ -180,7 +183,7 @@ class Steps(Coroutine[Any, Any, Any]):
         except BaseException as outcome:
             if self._count(task, cancelled) <= 0:
                 self._conclude(task, outcome)
-            # What it asked for comes with the next `await`, which would be somebody else's.
+            # Its own cancellation comes at the next `await`: wait once, for nothing, to take it.
             self._outcome = outcome
             return None
         else:
@@ -208,7 +211,7 @@ class Steps(Coroutine[Any, Any, Any]):
             StopIteration: It has returned.
             asyncio.CancelledError: That was asked for.
             ProgramEnded: It raised what would end more than itself.
-            Unsayable: It raised what cannot be written.
+            Unprintable: It raised what cannot be written.
             Exception: It raised that.
         """
         self._end()
@@ -224,10 +227,10 @@ class Steps(Coroutine[Any, Any, Any]):
         if not isinstance(outcome, Exception):
             raise self._ended(outcome) from outcome
         self._failed(outcome)
-        if _says(outcome):
+        if _is_printable(outcome):
             raise outcome
         # Pipecat writes it, and would lose the task that takes the processor's frames.
-        raise Unsayable(type(outcome).__name__) from outcome
+        raise Unprintable(type(outcome).__name__) from outcome
 
     def _excess(self, task: asyncio.Task[Any] | None) -> int:
         """Return how much more often its task is cancelled than when it began."""
@@ -274,11 +277,11 @@ class Steps(Coroutine[Any, Any, Any]):
             self._on_failure(error)
 
 
-def _says(error: Exception) -> bool:
+def _is_printable(error: Exception) -> bool:
     """Return whether an exception can be written."""
     try:
         str(error)
-    # Its class is somebody's own, too.
+    # Its class is somebody's own: its `__str__` may raise anything.
     except Exception:
         return False
     return True

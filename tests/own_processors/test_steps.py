@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from own_processors import steps
-from own_processors.steps import ProgramEnded, Step, Steps, raised, running_step
+from own_processors.steps import ContainedCoroutine, ProgramEnded, Step, raised, running_step
 
 
 class Owner:
@@ -36,7 +36,7 @@ async def started(coroutine: Coroutine[Any, Any, Any], owner: Owner) -> asyncio.
     """Run it in a task, to its first `await`."""
 
     async def run() -> Any:
-        return await Steps(coroutine, owner)
+        return await ContainedCoroutine(coroutine, owner)
 
     task = asyncio.create_task(run())
     await asyncio.sleep(0)
@@ -50,7 +50,7 @@ async def test_a_cancellation_that_nobody_asked_for_is_an_exception():
         await task
 
     with pytest.raises(ProgramEnded) as ended:
-        await Steps(awaits_a_cancelled_task(), Owner())
+        await ContainedCoroutine(awaits_a_cancelled_task(), Owner())
     assert isinstance(raised(ended.value), asyncio.CancelledError)
 
 
@@ -122,7 +122,7 @@ async def test_a_time_out_around_it_still_tells_that_it_was_one():
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await Steps(waits_on(), Owner())
+            await ContainedCoroutine(waits_on(), Owner())
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
@@ -137,7 +137,7 @@ async def test_a_time_out_of_its_own_is_its_own_affair():
         return "done"
 
     owner = Owner()
-    assert await Steps(asks_again_and_again(), owner) == "done"
+    assert await ContainedCoroutine(asks_again_and_again(), owner) == "done"
     assert owner.stays == 0
 
 
@@ -150,7 +150,7 @@ async def test_who_stays_is_told_and_not_who_waits_for_it():
     owners = Owner(), Owner()
 
     async def outer() -> None:
-        await Steps(inner(), owners[1])
+        await ContainedCoroutine(inner(), owners[1])
 
     task = await started(outer(), owners[0])
     task.cancel()
@@ -165,7 +165,7 @@ async def test_what_began_within_a_step_keeps_nothing_of_its_owner():
     async def notes() -> None:
         kept.append(running_step())
 
-    await Steps(notes(), Owner())
+    await ContainedCoroutine(notes(), Owner())
     assert kept[0] is not None
     assert kept[0].owner is None
 
@@ -185,7 +185,7 @@ async def test_what_it_asks_of_its_own_task_is_taken_back():
         return "done"
 
     owner = Owner()
-    assert await Steps(twice(), owner) == "done"
+    assert await ContainedCoroutine(twice(), owner) == "done"
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
@@ -203,13 +203,13 @@ async def test_so_is_what_it_asks_as_the_last_that_it_does(error: type[BaseExcep
         return "done"
 
     async def outer() -> Any:
-        return await Steps(asks(), Owner())
+        return await ContainedCoroutine(asks(), Owner())
 
     if error is None:
-        assert await Steps(outer(), Owner()) == "done"
+        assert await ContainedCoroutine(outer(), Owner()) == "done"
     else:
         with pytest.raises(ProgramEnded if error is asyncio.CancelledError else error):
-            await Steps(outer(), Owner())
+            await ContainedCoroutine(outer(), Owner())
     await asyncio.sleep(0)
     task = asyncio.current_task()
     assert task is not None
@@ -228,7 +228,7 @@ async def test_one_that_does_so_still_ends_when_others_ask():
     assert task is not None
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await Steps(waits_on(), owner)
+            await ContainedCoroutine(waits_on(), owner)
     assert task.cancelling() == 0
     assert owner.stays == 1
 
@@ -246,10 +246,10 @@ async def test_who_knows_how_often_others_asked_is_believed():
 
     task = asyncio.current_task()
     assert task is not None
-    known = Steps(is_cancelled_by_its_time_out(), Owner(), asked=lambda _task: asked)
+    known = ContainedCoroutine(is_cancelled_by_its_time_out(), Owner(), asked=lambda _task: asked)
     assert await known == "done"
     assert task.cancelling() == 0
     asked = 1
     with pytest.raises(asyncio.CancelledError):
-        await Steps(is_cancelled_by_its_time_out(), Owner(), asked=lambda _task: asked)
+        await ContainedCoroutine(is_cancelled_by_its_time_out(), Owner(), asked=lambda _task: asked)
     assert task.uncancel() == 0
