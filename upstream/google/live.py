@@ -57,9 +57,9 @@ class _Activity:
     turns: list[Turn] = field(default_factory=list)
     """Whole turns in it."""
     going: str | None = None
-    """Recognition of the turn that is being spoken into it."""
+    """Id of the recognition of the turn that is being spoken; None: none is."""
     sent: int = 0
-    """Bytes of that."""
+    """Bytes of that turn's audio that were sent."""
 
 
 class LiveLink(Link):
@@ -85,7 +85,7 @@ class LiveLink(Link):
         self._activity: _Activity | None = None
         self._transcripts = Transcripts(reader)
         self._late: asyncio.TimerHandle | None = None
-        """When transcripts are over that had not begun when all of the answer had come."""
+        """Due when no more words of the turn are waited for."""
         self._answering = Answering(self.known.append, self._rest)
         self._calls: dict[str, str] = {}
         """Our ids of calls that wait for their results → the service's."""
@@ -373,7 +373,7 @@ class LiveLink(Link):
         if await self._answering.turn_over(reason):
             return
         if self._activity is not None and tail:
-            await self._transcripts.part()
+            await self._transcripts.service_turn_over()
         if self._transcripts.pending:
             self._await_words(GRACE_S if self._transcripts.begun else LATE_S)
 
@@ -400,7 +400,7 @@ class LiveLink(Link):
     async def _written(self) -> None:
         """Take what was written of the turn as all that will come."""
         self._stop_waiting()
-        await self._transcripts.end(parted=not self._answering.tail)
+        await self._transcripts.end(turn_over=not self._answering.tail)
         await self._rest()
 
     def _stop_waiting(self) -> None:

@@ -150,7 +150,7 @@ class LiveUpstream(UpstreamSession):
     def _too_late(self, turn: _Told) -> None:
         limit_s = self._patience.first_s
         failure = lost(f"no transcript within {limit_s:g} s")
-        self._soon(self._report(turn, turn.whole, failure))
+        self._soon(self._report(turn, turn.transcript, failure))
 
     async def wrote(self, writing: Writing) -> None:
         """Report a transcript so far (`live.Reader`)."""
@@ -160,14 +160,14 @@ class LiveUpstream(UpstreamSession):
 
     async def written(self, writing: Writing, failure: LinkFailure) -> None:
         """Report a transcript (`live.Reader`)."""
-        turn, words = writing.turn, writing.turn.whole
+        turn, words = writing.turn, writing.turn.transcript
         if turn.words is None:
             turn.words = words
         if not isinstance(turn, _Told) or turn.due is None:
             return
         if words is not None:
             await self._report(turn, words, failure)
-        elif not turn.going:
+        elif not turn.is_unfinished:
             again = failure is MIXED or failure.category in _PASSING
             if again and len(turn.writings) < WRITINGS:
                 self._write_beside(turn)

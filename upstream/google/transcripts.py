@@ -40,7 +40,7 @@ class Writing:
     over: bool = False
     """Whether nothing more will come."""
     broken: bool = False
-    """Whether that is so though more may have been to come, which is lost."""
+    """Whether it ended although more may have been to come, which is lost."""
 
     @property
     def words(self) -> str:
@@ -48,7 +48,7 @@ class Writing:
         return self.text.strip()
 
     @property
-    def whole(self) -> bool:
+    def is_transcript(self) -> bool:
         """Whether it is a transcript of all of the turn."""
         return self.over and not self.broken and bool(self.words)
 
@@ -62,19 +62,19 @@ class Turn(Spoken):
     """The first of them that had words: they are told while they come."""
 
     @property
-    def going(self) -> bool:
+    def is_unfinished(self) -> bool:
         """Whether more of it may be written."""
         return any(not one.over for one in self.writings)
 
     @property
-    def whole(self) -> str | None:
-        """A transcript of all of it, whoever wrote it; None: there is none (yet)."""
-        return next((one.words for one in self.writings if one.whole), None)
+    def transcript(self) -> str | None:
+        """A transcript of all of it, by whichever connection; None: there is none (yet)."""
+        return next((one.words for one in self.writings if one.is_transcript), None)
 
     @property
     def gist(self) -> str | None:
         """What is known of its words: the beginning of a transcript, if there is no more."""
-        return self.words or self.whole or (self.leading.words if self.leading else None)
+        return self.words or self.transcript or (self.leading.words if self.leading else None)
 
 
 class Writer(Protocol):
@@ -94,13 +94,13 @@ class Transcripts:
         """Start with none; `writer` is told of all."""
         self._writer = writer
         self._writing: Writing | None = None
-        """That of the turn which the service has heard last."""
-        self._nobody_s = False
-        """Whether that is the writing of several, of which nobody knows how far it is."""
+        """That of the turn which the service has heard last; None: nothing more of it comes."""
+        self._is_shared = False
+        """Whether that writing is of several turns, and its words are no single turn's."""
         self._early = ""
-        """What was written of what is being spoken."""
-        self._unparted = False
-        """Whether that may be of the turn before."""
+        """Words that came while a turn is being spoken."""
+        self._early_in_doubt = False
+        """Whether those may be of the turn before, and not of the one that is being spoken."""
 
     @property
     def pending(self) -> bool:
@@ -109,27 +109,27 @@ class Transcripts:
 
     @property
     def wanted(self) -> bool:
-        """Whether that is a turn's whose transcript they would be."""
-        return self.pending and not self._nobody_s
+        """Whether those words would be the transcript of one turn."""
+        return self.pending and not self._is_shared
 
     @property
     def begun(self) -> bool:
-        """Whether anything of one that is being written has come."""
+        """Whether words of such a transcript have come already."""
         return self.wanted and self._writing is not None and bool(self._writing.words)
 
     @property
     def mixed(self) -> bool:
         """Whether words that came while a turn is spoken may be of the one before."""
-        return self._unparted and bool(self._early.strip())
+        return self._early_in_doubt and bool(self._early.strip())
 
     def speaking(self) -> None:
         """A turn begins."""
         self._early = ""
-        self._unparted = self.pending
+        self._early_in_doubt = self.pending
 
-    async def part(self) -> None:
+    async def service_turn_over(self) -> None:
         """The service has ended its turn: what came before that is of the turn before."""
-        if self._unparted and self._writing is not None:
+        if self._early_in_doubt and self._writing is not None:
             early, self._early = self._early, ""
             await self._grow(self._writing, early)
 
@@ -139,35 +139,35 @@ class Transcripts:
         Args:
             turn: The turn; None: there are several, or words of another may come as well.
         """
-        self._nobody_s = turn is None
+        self._is_shared = turn is None
         self._writing = Writing(turn or Turn("of nobody"))
         self._writing.turn.writings.append(self._writing)
-        early, self._early, self._unparted = self._early, "", False
+        early, self._early, self._early_in_doubt = self._early, "", False
         await self._grow(self._writing, early)
 
     async def take(self, told: Event) -> None:
         """Take a piece."""
         text = str(told.get("text") or "")
-        if self._writing is None or self._unparted:
+        if self._writing is None or self._early_in_doubt:
             self._early += text
         else:
             await self._grow(self._writing, text)
 
-    async def end(self, failure: LinkFailure | None = None, *, parted: bool = False) -> None:
+    async def end(self, failure: LinkFailure | None = None, *, turn_over: bool = False) -> None:
         """Take what was written as all that will come.
 
         Args:
             failure: Why more may have been to come, which is lost; None: that is not so.
-            parted: Whether the service has ended the turn in which it would have been written.
+            turn_over: Whether the service has ended the turn in which it would have been written.
         """
         writing, self._writing = self._writing, None
         if writing is None:
             return
         if self.mixed:
             failure = failure or MIXED
-        elif writing.words or parted:
+        elif writing.words or turn_over:
             # What comes now is not its rest: the turn was over for long.
-            self._unparted = False
+            self._early_in_doubt = False
         writing.over, writing.broken = True, failure is not None
         await self._writer.written(writing, failure or UNWRITTEN)
 
