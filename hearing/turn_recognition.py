@@ -60,7 +60,7 @@ class _Guess:
     item_id: str
     settings: TranscriptionSettings
     asked: float
-    """When, by the clock."""
+    """When its transcript was asked for, in seconds by the clock."""
     so_far: bool
     """Whether the turn goes on, so that this is never its transcript."""
     transcript: Transcript | None = None
@@ -74,8 +74,8 @@ class _Awaited:
     item_id: str
     again: tuple[str, Delivery] | None = None
     """A second recognition of the whole turn, in case this one, begun as a guess, fails soon."""
-    soon: float = inf
-    """Until when that is, by the clock."""
+    again_until: float = inf
+    """Until when `again` takes its place if it fails, in seconds by the clock."""
 
 
 class TurnRecognition:
@@ -240,7 +240,11 @@ class TurnRecognition:
     def on_failure(self, id_: str, error: FailureReason) -> None:
         """Take a failure; a turn whose guess soon failed is recognised again, as a whole."""
         awaited = self._awaited.pop(id_, None)
-        if awaited is not None and awaited.again is not None and self._clock() < awaited.soon:
+        if (
+            awaited is not None
+            and awaited.again is not None
+            and self._clock() < awaited.again_until
+        ):
             again_id, again = awaited.again
             self._awaited[again_id] = _Awaited(awaited.item_id)
             self._push(again)

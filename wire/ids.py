@@ -27,7 +27,7 @@ def ids_from(random: Callable[[int], bytes]) -> Iterator[None]:
     """Mint ids of other bytes in the code within, and in the tasks that it begins.
 
     Args:
-        random: Returns so many bytes.
+        random: Returns as many bytes as it is asked for.
     """
     token = _random.set(random)
     try:

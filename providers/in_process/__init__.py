@@ -4,6 +4,7 @@ Other wings may enter by the modules in `__all__`.
 """
 
 __all__ = [
+    "child_process",
     "downloads",
     "engine_pool",
     "engine_work",

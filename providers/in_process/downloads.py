@@ -26,7 +26,7 @@ from tqdm import tqdm
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
 from providers.in_process.hub import HUB
-from providers.in_process.soundness import Scale, Unsound, refuse_answer
+from providers.in_process.soundness import IntegrityCheck, Unsound, refuse_answer
 from settings.localisation import _
 
 _MIRRORS: Mapping[str, str] = {HUB: "HF_ENDPOINT", "https://github.com": "GITHUB_ENDPOINT"}
@@ -228,11 +228,11 @@ def _download(
     with client.stream("GET", url) as response:
         response.raise_for_status()
         refuse_answer(response)
-        scale = Scale(name, [*response.history, response])
+        check = IntegrityCheck(name, [*response.history, response])
         size = int(response.headers.get("Content-Length", 0)) or None
         with part.open("wb") as file, progress(total=size, desc=name, **_UNITS) as bar:
             for piece in response.iter_raw():
                 file.write(piece)
-                scale.add(piece)
+                check.add(piece)
                 bar.update(len(piece))
-        scale.judge()
+        check.verify()

@@ -56,28 +56,28 @@ def refuse_file(file: Path) -> None:
         file: As the library returned it.
     """
     kept = file.resolve()
-    scale = Scale(file.name)
-    scale.expect(kept.name)
+    check = IntegrityCheck(file.name)
+    check.expect(kept.name)
     with kept.open("rb") as opened:
         while piece := opened.read(_BLOCK_BYTES):
-            scale.add(piece)
+            check.add(piece)
     try:
-        scale.judge()
+        check.verify()
     except Unsound:
         file.unlink()
         kept.unlink(missing_ok=True)
         raise
 
 
-class Scale:
-    """Weighs a file as it comes."""
+class IntegrityCheck:
+    """Compares a file, piece by piece as it comes, with what its source has said of it."""
 
     def __init__(self, name: str, answers: Sequence[httpx.Response] = ()) -> None:
         """Prepare.
 
         Args:
             name: The file's name.
-            answers: Redirects, and what they led to.
+            answers: The answers of HTTP in order: redirects, and the one that they led to.
         """
         size = told = ""
         for answer in answers:
@@ -92,7 +92,10 @@ class Scale:
         self._bytes = 0
 
     def expect(self, told: str) -> None:
-        """Expect content of this SHA-256, if it is one: smaller files have other marks."""
+        """Expect content of this SHA-256, in hexadecimal.
+
+        Of small files the hub tells another sum, which is not compared.
+        """
         self._sum = told if _SHA256.fullmatch(told) else None
 
     def add(self, piece: bytes) -> None:
@@ -102,7 +105,7 @@ class Scale:
         if self._sum is not None:
             self._came.update(piece)
 
-    def judge(self) -> None:
+    def verify(self) -> None:
         """Raise `Unsound` if what came is not the file."""
         if not self._bytes:
             raise Unsound(_("it is empty"))

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from pathlib import Path
-from typing import Any
 
+from providers.in_process.child_process import start_child, stop_child
 from providers.llm.llama_worker import Setup
 
 _PROGRAM = Path(__file__).with_name("llama_worker.py")
-_OWN_GROUP: dict[str, Any] = (
-    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-    if os.name == "nt"
-    else {"start_new_session": True}
-)
-_GRACE_S = 2.0
-"""Seconds that the process has to end before it is killed."""
 _REASON = re.compile(r"error loading model: (?:llama_model_loader: )?(.*)")
 _STAMP = re.compile(r"^[\d.]+ [A-Z] (?:[\w~]+ +)?[\w~]+: ")
 """Time, level and function before what llama.cpp says."""
@@ -52,17 +42,7 @@ class LlamaProcess:
         Raises:
             LlamaError: It cannot be loaded.
         """
-        # -P: do not import from the program's own folder, whose modules are the server's.
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            str(_PROGRAM),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            # So that a Ctrl-C to the server's process group does not reach it.
-            **_OWN_GROUP,
-        )
+        process = await start_child(_PROGRAM, stderr=PIPE)
         launched = cls(process)
         assert process.stdin is not None
         assert process.stdout is not None
@@ -92,14 +72,7 @@ class LlamaProcess:
 
     async def stop(self) -> int:
         """End the process and return its exit status; one that hangs is killed."""
-        process = self._process
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            status = await asyncio.wait_for(process.wait(), _GRACE_S)
-        except TimeoutError:
-            process.kill()
-            status = await process.wait()
+        status = await stop_child(self._process)
         await self._listening
         return status
 

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from providers.base import StageFailure
+from providers.in_process.child_process import start_child, stop_child
 from providers.stt.sphinx_worker import ABANDON, AUDIO, END, HEADER, START
 
 _PROGRAM = Path(__file__).with_name("sphinx_worker.py")
-_OWN_GROUP: dict[str, Any] = (
-    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-    if os.name == "nt"
-    else {"start_new_session": True}
-)
-_GRACE_S = 2.0
-"""Seconds that a process has to end before it is killed."""
 _MAX_LINE_BYTES = 1 << 20
 
 
@@ -123,17 +114,7 @@ class SphinxProcess:
         Raises:
             RecogniserError: The process cannot load its model.
         """
-        # -P: do not import from the program's own folder, whose modules are the server's.
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            str(_PROGRAM),
-            stdin=PIPE,
-            stdout=PIPE,
-            limit=_MAX_LINE_BYTES,
-            # So that a Ctrl-C to the server's process group does not reach it.
-            **_OWN_GROUP,
-        )
+        process = await start_child(_PROGRAM, limit=_MAX_LINE_BYTES)
         launched = cls(process)
         try:
             report = await launched._next()
@@ -197,19 +178,8 @@ class SphinxProcess:
             yield
 
     async def stop(self) -> int:
-        """End the process and return its exit status.
-
-        Closing its input ends it, even while it decodes and on every system; a process that hangs
-        is killed.
-        """
-        process = self._process
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            return await asyncio.wait_for(process.wait(), _GRACE_S)
-        except TimeoutError:
-            process.kill()
-            return await process.wait()
+        """End the process, even while it decodes, and return its exit status."""
+        return await stop_child(self._process)
 
     async def _next(self) -> dict[str, Any] | None:
         """Wait for the next report; None when the process has ended."""

@@ -100,7 +100,8 @@ _BY_PROOF: dict[str, str] = {
         "providers/stt/whisper_turns.py"
     ),
     "providers/stt/test_sphinx_turns.py": (
-        "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
+        "providers/in_process/child_process.py providers/stt/sphinx_pool.py "
+        "providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
     "providers/stt/test_realtime.py": (
