@@ -33,13 +33,17 @@ class McpTool:
     annotations: dict[str, Any] | None = None
 
 
+McpErrorType = Literal["protocol_error", "tool_execution_error", "http_error"]
+
+
 @dataclass(frozen=True, slots=True)
 class McpError:
     """Why a list or a call failed, in the wire's terms."""
 
-    type: Literal["protocol_error", "tool_execution_error", "http_error"]
+    type: McpErrorType
     message: str
     code: int | None = None
+    """The HTTP status, or the code of JSON-RPC; a tool's own error has none."""
 
     def wire(self) -> dict[str, Any]:
         """Return it as items show it: a tool's own error has no code, others always have one."""

@@ -5,7 +5,7 @@ Clients create answers alone. The model reads calls as calls of functions (`read
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from session.item_base import BaseItem
@@ -37,26 +37,41 @@ class McpToolList(BaseItem):
 
 
 @dataclass(slots=True, eq=False)
-class McpCall(BaseItem):
-    """A call of a server's tool by the model, which this server runs."""
+class _WrittenCall(BaseItem):
+    """What the model has written of a call: which tool of which server, and with what."""
 
     server: McpServer
     name: str
-    """As the server calls it."""
+    """The tool's name at its server."""
     called: str
-    """As the model calls it."""
+    """The name by which the model calls it."""
     arguments: str = ""
     """JSON; incomplete while the model writes it."""
-    approval_request_id: str | None = None
-    result: str | McpError | None = None
-    """None: there is none yet."""
-    ended_behind: tuple[str, ...] = ()
-    """Items that have come between it and its result, in order: the model reads it behind them."""
 
     @property
     def text(self) -> str:
         """The arguments, for counting tokens."""
         return self.arguments
+
+    def _wire(self, kind: str) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "type": kind,
+            "server_label": self.server.label,
+            "name": self.name,
+            "arguments": self.arguments,
+        }
+
+
+@dataclass(slots=True, eq=False)
+class McpCall(_WrittenCall):
+    """A call of a server's tool by the model, which this server runs."""
+
+    approval_request_id: str | None = None
+    result: str | McpError | None = None
+    """None: there is none yet."""
+    ended_behind: tuple[str, ...] = ()
+    """Items that have come between it and its result, in order: the model reads it behind them."""
 
     @property
     def output(self) -> str | None:
@@ -69,11 +84,7 @@ class McpCall(BaseItem):
         """Return the call in wire form; clients want all keys, null or not (§F.1)."""
         failed = isinstance(self.result, McpError)
         return {
-            "id": self.id,
-            "type": "mcp_call",
-            "server_label": self.server.label,
-            "name": self.name,
-            "arguments": self.arguments,
+            **self._wire("mcp_call"),
             "approval_request_id": self.approval_request_id,
             "output": None if failed else self.result,
             "error": self.result.wire() if isinstance(self.result, McpError) else None,
@@ -81,31 +92,15 @@ class McpCall(BaseItem):
 
 
 @dataclass(slots=True, eq=False)
-class McpApprovalRequest(BaseItem):
+class McpApprovalRequest(_WrittenCall):
     """A call that waits for the client's approval."""
 
-    server: McpServer
-    name: str
-    called: str
-    """As the model calls it."""
-    arguments: str = ""
-    answered: bool = field(default=False)
+    answered: bool = False
     """Whether the client has approved or refused it."""
-
-    @property
-    def text(self) -> str:
-        """The arguments, for counting tokens."""
-        return self.arguments
 
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
         """Return the request in wire form."""
-        return {
-            "id": self.id,
-            "type": "mcp_approval_request",
-            "server_label": self.server.label,
-            "name": self.name,
-            "arguments": self.arguments,
-        }
+        return self._wire("mcp_approval_request")
 
 
 @dataclass(slots=True, eq=False)

@@ -25,8 +25,8 @@ _LONGEST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What a function stands for: a server's tool."""
+class NamedTool:
+    """A server's tool, and the name of the function by which a model calls it."""
 
     use: McpUse
     tool: McpTool
@@ -60,7 +60,7 @@ class Offer:
     tools: list[dict[str, Any]] = field(default_factory=list)
     choice: str | dict[str, Any] = "auto"
     """`auto`, `none`, `required`, or one function."""
-    targets: Mapping[str, Target] = field(default_factory=dict)
+    mcp_tools: Mapping[str, NamedTool] = field(default_factory=dict)
     """Name of a function → the tool for which it stands, offered or not; others are the
     client's."""
     one_call: bool = False
@@ -121,41 +121,41 @@ def offer(
         for tool in lists.get(use.server, ())
         if use.allows(tool) and (may_ask or not use.needs_approval(tool))
     ]
-    targets = _named(found, [str(function["name"]) for function in functions])
+    named = _named(found, [str(function["name"]) for function in functions])
     if isinstance(choice, dict) and choice["type"] == "mcp":
-        return replace(_of_server(functions, targets, choice), one_call=one_call)
-    offered = [*functions, *_functions(targets)]
+        return replace(_of_server(functions, named, choice), one_call=one_call)
+    offered = [*functions, *_functions(named)]
     unmet = None
     if choice == "required" and not offered:
         unmet = _cannot("tool_choice is 'required', but there are no tools.")
     elif isinstance(choice, dict) and all(tool["name"] != choice["name"] for tool in functions):
         unmet = _cannot(f"tool_choice names '{choice['name']}', which is not among the tools.")
-    return Offer(offered, choice, _by_name(targets), one_call, unmet=unmet)
+    return Offer(offered, choice, _by_name(named), one_call, unmet=unmet)
 
 
 def _of_server(
-    functions: list[dict[str, Any]], targets: list[Target], choice: dict[str, Any]
+    functions: list[dict[str, Any]], named: list[NamedTool], choice: dict[str, Any]
 ) -> Offer:
     """Let the model call one tool of a server, or any of it."""
     label, name = choice["server_label"], choice["name"]
-    asked = [t for t in targets if t.use.label == label and name in (None, t.tool.name)]
+    asked = [t for t in named if t.use.label == label and name in (None, t.tool.name)]
     if not asked:
         what = f"the tool '{name}' of the MCP server" if name else "the MCP server"
         reason = f"tool_choice names {what} '{label}', of which no such tool is loaded."
         return Offer(unmet=_cannot(reason))
     if name is None:
-        return Offer([*_functions(asked)], "required", _by_name(targets), server=label)
-    offered = [*functions, *_functions(targets)]
+        return Offer([*_functions(asked)], "required", _by_name(named), server=label)
+    offered = [*functions, *_functions(named)]
     forced = {"type": "function", "name": asked[0].called}
-    return Offer(offered, forced, _by_name(targets))
+    return Offer(offered, forced, _by_name(named))
 
 
-def _functions(targets: Iterable[Target]) -> Iterator[dict[str, Any]]:
+def _functions(named: Iterable[NamedTool]) -> Iterator[dict[str, Any]]:
     """Yield tools as functions; what there is to say of a server is said with its first one."""
     told: set[str] = set()
-    for target in targets:
-        use = target.use
-        yield target.function(None if use.label in told else use.fields.server_description)
+    for tool in named:
+        use = tool.use
+        yield tool.function(None if use.label in told else use.fields.server_description)
         told.add(use.label)
 
 
@@ -163,21 +163,21 @@ def _cannot(reason: str) -> FailureReason:
     return FailureReason(reason, "invalid_tool_choice", "invalid_request_error")
 
 
-def _by_name(targets: list[Target]) -> Mapping[str, Target]:
-    return {target.called: target for target in targets}
+def _by_name(named: list[NamedTool]) -> Mapping[str, NamedTool]:
+    return {tool.called: tool for tool in named}
 
 
-def _named(found: list[tuple[McpUse, McpTool]], taken: list[str]) -> list[Target]:
+def _named(found: list[tuple[McpUse, McpTool]], taken: list[str]) -> list[NamedTool]:
     """Name each tool: as its server does, if that tells it apart and every model takes it."""
     counts = Counter([*taken, *(tool.name for _, tool in found)])
     used = set(taken)
-    named: list[Target] = []
+    named: list[NamedTool] = []
     for use, tool in found:
         called = tool.name
         if counts[called] > 1 or called in used or not _PLAIN.fullmatch(called):
             called = _own_name(f"{use.label}__{tool.name}", used)
         used.add(called)
-        named.append(Target(use, tool, called))
+        named.append(NamedTool(use, tool, called))
     return named
 
 

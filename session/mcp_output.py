@@ -6,7 +6,7 @@ from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.mcp_calls import CUT_OFF, RunningCall, not_made
 from session.mcp_items import McpApprovalRequest, McpCall
-from session.mcp_offer import Target
+from session.mcp_offer import NamedTool
 from session.output_item import Ending, OpenItem
 from session.response_spec import ResponseSpec
 from wire.ids import new_id
@@ -23,7 +23,7 @@ class OpenMcpCall(OpenItem):
         index: int,
         conversation: Conversation,
         number: int,
-        target: Target,
+        tool: NamedTool,
         refusal: str | None = None,
     ) -> None:
         """Begin a call without arguments.
@@ -33,10 +33,10 @@ class OpenMcpCall(OpenItem):
             index: As in `OpenItem`.
             conversation: As in `OpenItem`.
             number: The model's index of this call among its calls.
-            target: What is called.
+            tool: What is called.
             refusal: Why it will not be made, for the model and for clients; None: it will.
         """
-        self._call = McpCall(new_id("mcp"), target.use.server, target.tool.name, target.called)
+        self._call = McpCall(new_id("mcp"), tool.use.server, tool.tool.name, tool.called)
         super().__init__(self._call, spec, index, conversation)
         self.number = number
         self.refusal = refusal
@@ -81,11 +81,11 @@ class OpenApproval(OpenItem):
         index: int,
         conversation: Conversation,
         number: int,
-        target: Target,
+        tool: NamedTool,
     ) -> None:
         """Begin a request; its arguments are those of `OpenMcpCall`."""
         self._request = McpApprovalRequest(
-            new_id("mcpr"), target.use.server, target.tool.name, target.called
+            new_id("mcpr"), tool.use.server, tool.tool.name, tool.called
         )
         super().__init__(self._request, spec, index, conversation)
         self.number = number

@@ -326,14 +326,14 @@ class Response:
     def _new_call(self, delta: _CallDelta) -> OpenCall | OpenMcpCall | OpenApproval:
         """Return a call of the client's function, or of the tool that the function stands for."""
         place = (self.spec, len(self._output), self.conversation, delta.number)
-        target = self.offer.targets.get(delta.name)
-        if target is None:
+        tool = self.offer.mcp_tools.get(delta.name)
+        if tool is None:
             return OpenCall(*place, delta.call_id, delta.name)
         first = not any(isinstance(item, _CALLED) for item in self._output)
-        refusal = self.offer.refusal(target.called, first=first)
-        if refusal is None and target.needs_approval:
-            return OpenApproval(*place, target)
-        return OpenMcpCall(*place, target, refusal)
+        refusal = self.offer.refusal(tool.called, first=first)
+        if refusal is None and tool.needs_approval:
+            return OpenApproval(*place, tool)
+        return OpenMcpCall(*place, tool, refusal)
 
     def _begin(self, opened: _Opened) -> list[Effect]:
         self._open = opened

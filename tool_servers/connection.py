@@ -58,7 +58,9 @@ class _Held:
         self.answers_apart = False
         """Whether answers come by another way than the request's own: that of SSE."""
         self.asking = 0
+        """Requests under way on it."""
         self.retired = False
+        """Whether it ends once those are answered, and is asked nothing more."""
         self.task: asyncio.Task[None] | None = None
 
     def end(self) -> None:
@@ -102,9 +104,9 @@ class Connection:
         self._held: _Held | None = None
         """The connection that is asked next."""
         self._connections = 0
-        """How many have stood so far."""
+        """How many connections have been made so far."""
         self._all: set[_Held] = set()
-        """Those of which the task has not ended."""
+        """The connections whose tasks have not ended."""
         self._opening = asyncio.Lock()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._given_up: set[asyncio.Task[object]] = set()
@@ -141,7 +143,7 @@ class Connection:
         except McpFailed as failed:
             # A list has several pages, of which the first may have come; asking does nothing.
             unsent_or_forgotten = attempt.unsent is not None or attempt.is_forgotten
-            if is_new or not (attempt.is_untaken or (lists and unsent_or_forgotten)):
+            if is_new or not (attempt.can_be_repeated or (lists and unsent_or_forgotten)):
                 if attempt.may_be_forgotten and failed.error.type == "http_error":
                     # What is asked next is asked on a new connection, lest all of it fail.
                     held.retire()

@@ -19,7 +19,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from session.mcp import McpError, McpFailed
+from session.mcp import McpError, McpErrorType, McpFailed
 from tool_servers.http_client import Attempt
 from tool_servers.raw_answers import is_servers_own
 from tool_servers.targets import Target, redacted
@@ -44,34 +44,32 @@ _ASKED = {
 """What a server may ask of its client, which no session offers → words by which that fails."""
 
 
-def failed(target: Target, kind: str, reason: str, code: int | None) -> McpFailed:
+def failed(target: Target, kind: McpErrorType, reason: str, code: int | None = None) -> McpFailed:
     """Return a failure of a server, without its secrets.
 
     Args:
         target: The server.
-        kind: `http`, `protocol` or `tool_execution`.
-        reason: What went wrong, without the server's name and without a full stop at its end.
-        code: The HTTP status, or the code of JSON-RPC.
+        kind: What went wrong: HTTP, MCP's own protocol, or the tool itself.
+        reason: In words, without the server's name and without a full stop at its end; of a tool's
+            own error the text that the model reads.
+        code: The HTTP status, or the code of JSON-RPC; None for a tool's own error.
     """
     shown = redacted(reason, target)
     if len(shown) > LONGEST:
         shown = f"{shown[:LONGEST]}…"
-    message = f"MCP server {target.label}: {shown.rstrip('.')}."
+    if kind == "tool_execution_error":
+        return McpFailed(McpError(kind, shown))
     if code is not None and not -_MOST_CODE <= code <= _MOST_CODE:
         code = None
-    match kind:
-        case "http":
-            return McpFailed(McpError("http_error", message, code))
-        case "protocol":
-            return McpFailed(McpError("protocol_error", message, code))
-    return McpFailed(McpError("tool_execution_error", shown))
+    message = f"MCP server {target.label}: {shown.rstrip('.')}."
+    return McpFailed(McpError(kind, message, code))
 
 
 class NotAnswered(McpFailed):
     """A server said nothing. Its own errors may have the same codes, and are none of these."""
 
     def __init__(self, target: Target, reason: str, code: int) -> None:
-        super().__init__(failed(target, "protocol", reason, code).error)
+        super().__init__(failed(target, "protocol_error", reason, code).error)
 
 
 class Gone(NotAnswered):
@@ -111,28 +109,28 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
             return error
         case MCPError(code=code) if code == INVALID_REQUEST and _asked(error.message):
             reason = f"it asked for {_asked(error.message)}, which this server does not offer"
-            return failed(target, "protocol", reason, code)
+            return failed(target, "protocol_error", reason, code)
         case MCPError(code=code) if status is not None and (
             code in _STAND_INS or is_servers_own(error.error)
         ):
             said = "" if error.message in _STAND_IN_WORDS else error.message
-            return failed(target, "http", _of_status(status, said or attempt.said), status)
+            return failed(target, "http_error", _of_status(status, said or attempt.said), status)
         case MCPError(code=code) if code == CONNECTION_CLOSED and not is_servers_own(error.error):
             return Gone(target, "" if error.message == "Connection closed" else error.message)
         case MCPError(code=code) if code == PARSE_ERROR and error.message.startswith(_UNREADABLE):
             # What follows is for those who know the library.
-            return failed(target, "protocol", "its answer is no message of JSON-RPC", code)
+            return failed(target, "protocol_error", "its answer is no message of JSON-RPC", code)
         case MCPError(code=code) if error.message.startswith(_OTHER_KIND):
             kind = error.message.removeprefix(_OTHER_KIND) or "unknown"
             reason = f"its answer is neither JSON nor a stream of events, but of the kind {kind}"
-            return failed(target, "protocol", reason, code)
+            return failed(target, "protocol_error", reason, code)
         case MCPError():
-            return failed(target, "protocol", f"it answered “{error.message}”", error.code)
+            return failed(target, "protocol_error", f"it answered “{error.message}”", error.code)
         case httpx2.HTTPStatusError():
             status = error.response.status_code
-            return failed(target, "http", _of_status(status, attempt.said), status)
+            return failed(target, "http_error", _of_status(status, attempt.said), status)
         case httpx2.HTTPError() if status is not None:
-            return failed(target, "http", _of_status(status, attempt.said), status)
+            return failed(target, "http_error", _of_status(status, attempt.said), status)
         case httpx2.ConnectTimeout():
             return NotAnswered(target, "it cannot be reached in time", REQUEST_TIMEOUT)
         case httpx2.ConnectError() | OSError():
@@ -145,15 +143,15 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             reason = f"its answer is not what MCP prescribes ({where}: {first['msg']})"
-            return failed(target, "protocol", reason, PARSE_ERROR)
+            return failed(target, "protocol_error", reason, PARSE_ERROR)
         case RuntimeError() if "protocol version" in str(error):
             reason = f"it speaks no version of MCP that is known here ({error})"
-            return failed(target, "protocol", reason, UNSUPPORTED_PROTOCOL_VERSION)
+            return failed(target, "protocol_error", reason, UNSUPPORTED_PROTOCOL_VERSION)
         case anyio.ClosedResourceError() | anyio.BrokenResourceError():
             return Gone(target)
     # What a stranger's server can make a library do is no fault of the session.
     reason = f"its answer cannot be used ({str(error) or type(error).__name__})"
-    return failed(target, "protocol", reason, PARSE_ERROR)
+    return failed(target, "protocol_error", reason, PARSE_ERROR)
 
 
 def _asked(said: str) -> str | None:

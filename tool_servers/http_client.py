@@ -69,8 +69,11 @@ class Attempt:
         return refused and self.in_session and self.tells_of_session
 
     @property
-    def is_untaken(self) -> bool:
-        """Whether the server has certainly not taken the request, so that it can be made again."""
+    def can_be_repeated(self) -> bool:
+        """Whether the server has certainly not taken the request, so that it may be made again.
+
+        `is_taken` alone does not tell: an answer may be lost, of which nothing is known here.
+        """
         return not self.is_taken and (self.unsent is not None or self.is_forgotten)
 
     @property

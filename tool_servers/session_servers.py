@@ -95,7 +95,7 @@ class SessionServers:
         target = connection.target
         if target.tools is not None and name not in target.tools:
             reason = f"sessions may not use its tool '{name}' (allowed_tools)"
-            raise failed(target, "protocol", reason, INVALID_PARAMS)
+            raise failed(target, "protocol_error", reason, INVALID_PARAMS)
         given = _read(arguments, target)
         result = await connection.ask(lambda client: client.call_tool(name, given))
         if server in self._unwatched:
@@ -154,13 +154,13 @@ class SessionServers:
                 f"a session may have {MOST_SERVERS} MCP servers, and names as many: leave out some "
                 "of its tools"
             )
-            raise failed(target, "protocol", reason, INVALID_PARAMS)
+            raise failed(target, "protocol_error", reason, INVALID_PARAMS)
         if len(self._left) >= MOST_SERVERS:
             reason = (
                 f"{MOST_SERVERS} MCP servers that were left still have something to do: try again "
                 "when their calls have ended"
             )
-            raise failed(target, "protocol", reason, INVALID_PARAMS)
+            raise failed(target, "protocol_error", reason, INVALID_PARAMS)
         connection = self._connections.pop(former)
         connection.leave()
         self._left.append(connection)
@@ -174,7 +174,7 @@ class SessionServers:
             reason = (
                 f"The result has more than {MOST_PARTS} parts, and no more are read. Ask for less."
             )
-            raise failed(target, "tool_execution", reason, None)
+            raise failed(target, "tool_execution_error", reason)
         text = as_text(result)
         if isinstance(target, HttpTarget) and target.allowed is not None:
             shown = text
@@ -183,14 +183,14 @@ class SessionServers:
             shown = without_keys(text, target)
         if result.is_error:
             reason = shown or "the tool failed, and did not say why"
-            raise failed(target, "tool_execution", reason, None)
+            raise failed(target, "tool_execution_error", reason)
         size = len(shown.encode("utf-8", "replace"))
         if size > self._config.max_result_kib * 1024:
             reason = (
                 f"The result has {-(-size // 1024)} KiB, and no more than "
                 f"{self._config.max_result_kib} are taken (mcp.max_result_kib). Ask for less."
             )
-            raise failed(target, "tool_execution", reason, None)
+            raise failed(target, "tool_execution_error", reason)
         return shown
 
 
@@ -202,5 +202,5 @@ def _read(arguments: str, target: Target) -> dict[str, object]:
         given = None
     if not isinstance(given, dict):
         reason = "the arguments of the call are no JSON object"
-        raise failed(target, "protocol", reason, INVALID_PARAMS)
+        raise failed(target, "protocol_error", reason, INVALID_PARAMS)
     return given

@@ -50,11 +50,6 @@ class HttpTarget:
     tools: frozenset[str] | None = None
     """The tools that sessions may see; None: all."""
 
-    @property
-    def name(self) -> str:
-        """What people know it by."""
-        return f"{self.label} ({self.place.origin})"
-
 
 @dataclass(frozen=True, slots=True)
 class ProcessTarget:
@@ -68,11 +63,6 @@ class ProcessTarget:
     secrets: tuple[str, ...]
     keys: tuple[str, ...]
     tools: frozenset[str] | None = None
-
-    @property
-    def name(self) -> str:
-        """What people know it by."""
-        return f"{self.label} ({self.command})"
 
 
 Target = HttpTarget | ProcessTarget
@@ -155,7 +145,7 @@ def _by_label(server: McpServer, config: McpConfig) -> Target:
         has = (
             f"those of its operator are {listed(config.servers)}"
             if config.servers
-            else ("its operator has named none")
+            else "its operator has named none"
         )
         raise _refused(
             f"This server has no MCP server '{server.label}': {has} (mcp.servers). "

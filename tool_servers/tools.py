@@ -55,12 +55,12 @@ async def all_tools(client: Client, target: Target, most: int) -> list[Tool]:
         found += [tool for tool in page.tools if target.tools is None or tool.name in target.tools]
         if len(found) > most:
             reason = f"it has more than {most} tools, and no more are taken (mcp.max_tools)"
-            raise failed(target, "protocol", reason, INVALID_PARAMS)
+            raise failed(target, "protocol_error", reason, INVALID_PARAMS)
         cursor = page.next_cursor
         if not cursor:
             return found
     reason = f"its list of tools has more than {MOST_PAGES} pages"
-    raise failed(target, "protocol", reason, INVALID_PARAMS)
+    raise failed(target, "protocol_error", reason, INVALID_PARAMS)
 
 
 def usable(tools: Iterable[Tool], target: Target) -> list[McpTool]:
@@ -104,7 +104,7 @@ def usable(tools: Iterable[Tool], target: Target) -> list[McpTool]:
             f"its list of tools has {-(-size // 1024)} KiB, and no more than "
             f"{MOST_LIST_BYTES // 1024} are taken"
         )
-        raise failed(target, "protocol", reason, INVALID_PARAMS)
+        raise failed(target, "protocol_error", reason, INVALID_PARAMS)
     return found
 
 
