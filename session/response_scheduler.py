@@ -1,4 +1,4 @@
-"""Schedules the responses of a session: which is active, which wait for transcripts (§A.9).
+"""Schedules the responses of a session: which begins when, and for what (§A.9).
 
 At most one response at a time writes to the conversation; others run beside it. A response waits
 for the transcripts of its context where the model reads them (`session/model_context.py`).
@@ -7,18 +7,18 @@ for the transcripts of its context where the model reads them (`session/model_co
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from typing import Protocol
 
 from audio.pcm import duration_ms
 from session.conversation import Conversation
 from session.due_turns import DueTurns, transcription_failure
-from session.effects import Effect, Generate, StopGenerating
+from session.effects import Effect, Generate
 from session.item_input import transcribe
 from session.items import Item
 from session.limits import check_responses
 from session.mcp import McpError
 from session.mcp_tools import McpTools
 from session.model_context import ModelContext
+from session.open_responses import AnswerListener, OpenResponses
 from session.ports import FailureReason, ResponseRequest
 from session.reports import (
     AudioMade,
@@ -31,7 +31,7 @@ from session.reports import (
     ToolCallMade,
     WordsTimed,
 )
-from session.response import CancelReason, LastAnswer, Response
+from session.response import LastAnswer, Response
 from session.response_request import ResponseRequests
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
@@ -39,24 +39,8 @@ from wire.errors import ProtocolError
 from wire.response_fields import ResponseOptions
 
 
-class AnswerListener(Protocol):
-    """Is told when a response in the conversation begins and ends."""
-
-    def answer_opened(self) -> None:
-        """A response began."""
-
-    def answer_sounded(self, audio_ms: float) -> None:
-        """It made `audio_ms` milliseconds of audio."""
-
-    def answer_finished(self, audio_ms: float) -> None:
-        """A response ended, after `audio_ms` milliseconds of audio were sent."""
-
-    def unanswered(self) -> None:
-        """A turn needs no answer, while no response is active."""
-
-
 class ResponseScheduler:
-    """All responses in progress. Reports about others have no effects."""
+    """Begins and ends the responses of a session. Reports about others have no effects."""
 
     def __init__(
         self,
@@ -78,12 +62,7 @@ class ResponseScheduler:
         self._listener = listener
         self._model = ModelContext(config)
         self._requests = ResponseRequests(config, conversation, tools)
-        self._open: dict[str, Response] = {}
-        self._uncounted: dict[str, Response] = {}
-        """Responses whose output is complete, but of which it is not known yet how they ended and
-        what they cost: nothing waits for them."""
-        self._waiting: list[Response] = []
-        """Responses whose context still lacks transcripts."""
+        self._open = OpenResponses(config, tools.following, listener)
         self._turns = DueTurns(config, conversation, listener.unanswered)
         self._tools = tools
         self.last_answer: LastAnswer | None = None
@@ -92,17 +71,17 @@ class ResponseScheduler:
     @property
     def active(self) -> Response | None:
         """The response that writes to the conversation."""
-        return next((r for r in self._open.values() if r.spec.in_conversation), None)
+        return self._open.active
 
     @property
     def running(self) -> bool:
         """Whether any response is in progress, or is due."""
-        return bool(self._open or self._uncounted or self._turns.waiting or self._tools.pending)
+        return bool(self._open.any_left or self._turns.waiting or self._tools.pending)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
         """The items in the contexts of waiting responses."""
-        return (item for response in self._waiting for item in response.context)
+        return (item for response in self._open.waiting for item in response.context)
 
     # --- the client and the turns -----------------------------------------------------------
 
@@ -115,7 +94,7 @@ class ResponseScheduler:
         active = self.active
         asked = self._tools.following.asked(options, active)
         if asked is not None:
-            told = asked.id not in self._open
+            told = asked not in self._open
             return self._nothing_more(options) if told else asked.announce()
         check_responses(self._config.limits, len(self._open))
         if options.conversation != "none" and active is not None and active.announced:
@@ -125,10 +104,10 @@ class ResponseScheduler:
                 f"{active.id}. Wait until the response is finished before creating a new one.",
             )
         spec = build_spec(options, self._config, self._conversation)
-        effects = self._make_room()
+        effects = self._open.make_room()
         if spec.in_conversation and active is not None:
             # It is about the same results, in another way: nobody has seen the other one.
-            effects += self._take_back(active)
+            effects += self._open.take_back(active)
         own = [item for item in spec.input or [] if self._conversation.get(item.id) is not item]
         if spec.in_conversation and spec.input is None:
             self._turns.answer_waiting()
@@ -148,14 +127,14 @@ class ResponseScheduler:
             ProtocolError: There is no such response.
         """
         response = self._open.get(response_id) if response_id else self.active
-        if response is None and (uncounted := self._settle(response_id)):
+        if response is None and (uncounted := self._open.settle(response_id)):
             # All of it was made: there is nothing left to cancel.
             return uncounted
         if response is None:
             raise ProtocolError(
                 "response_cancel_not_active", "Cancellation failed: no active response found"
             )
-        return self._cancel(response, "client_cancelled") + self._answer_due()
+        return self._open.cancel(response, "client_cancelled") + self._answer_due()
 
     def interrupt(self) -> list[Effect]:
         """Cancel the active response at barge-in, and forget the turns that wait for it (§B.5)."""
@@ -165,7 +144,7 @@ class ResponseScheduler:
             return []
         self._tools.outlive(active)
         self._turns.interrupt(active.spec.answers if active.unheard else ())
-        return self._cancel(active, "turn_detected")
+        return self._open.cancel(active, "turn_detected")
 
     def answer(self, item_id: str, *, doubtful: bool = False) -> list[Effect]:
         """Answer a detected turn, now or when its time has come (§B.5).
@@ -228,8 +207,8 @@ class ResponseScheduler:
         if self._config.hears_audio:
             return self.items_ready()
         effects: list[Effect] = []
-        for response in [r for r in self._waiting if item in r.context]:
-            effects += self._after_change(response, response.fail(error))
+        for response in [r for r in self._open.waiting if item in r.context]:
+            effects += self._open.changed(response, response.fail(error))
         return effects + self.items_ready()
 
     def items_ready(self) -> list[Effect]:
@@ -239,9 +218,9 @@ class ResponseScheduler:
 
     def _start_ready(self) -> list[Effect]:
         effects: list[Effect] = []
-        for response in list(self._waiting):
-            if response in self._waiting and not self._requests.is_incomplete(response):
-                self._waiting.remove(response)
+        for response in list(self._open.waiting):
+            if response in self._open.waiting and not self._requests.is_incomplete(response):
+                self._open.waiting.remove(response)
                 effects += self._start(response)
         return effects
 
@@ -249,7 +228,7 @@ class ResponseScheduler:
 
     def report(self, report: ResponseReport) -> list[Effect]:
         """Take what the pipeline of a response reports."""
-        response = self._open.get(report.response_id) or self._uncounted.get(report.response_id)
+        response = self._open.with_uncounted(report.response_id)
         if response is None:
             return []
         match report:
@@ -268,21 +247,21 @@ class ResponseScheduler:
                 if response.spec.in_conversation and response.spec.spoken:
                     self._listener.answer_sounded(duration_ms(pcm))
             case OutputMade():
-                return self._output_made(response) + self._answer_due()
+                return self._open.output_made(response) + self._answer_due()
             case ResponseFinished(reason=reason, usage=usage):
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):
                 effects = response.fail(error)
-        return self._after_change(response, effects) + self._answer_due()
+        return self._open.changed(response, effects) + self._answer_due()
 
     # --- MCP tools -----------------------------------------------------------------------------
 
     def call_ended(self, item_id: str, result: str | McpError) -> list[Effect]:
         """Take the result of a call; one whose response was stopped has no effects."""
-        response = next((one for one in self._open.values() if item_id in one.calls), None)
+        response = next((one for one in self._open if item_id in one.calls), None)
         if response is not None:
             ended = response.called(item_id, result)
-            return self._after_change(response, ended) + self._answer_due()
+            return self._open.changed(response, ended) + self._answer_due()
         return self._tools.free_call_ended(item_id, result)
 
     def go_on(self) -> list[Effect]:
@@ -300,16 +279,7 @@ class ResponseScheduler:
         """Answer a client that asks for what was said already: by a response without output."""
         spec = build_spec(options, self._config, self._conversation)
         response = Response(spec, self._conversation)
-        return self._settle() + response.announce() + response.finish("stop", None)
-
-    def _take_back(self, response: Response) -> list[Effect]:
-        """Stop a response of which clients do not know."""
-        del self._open[response.id]
-        self._listener.answer_finished(0)
-        if response in self._waiting:
-            self._waiting.remove(response)
-            return []
-        return [StopGenerating(response.id)]
+        return self._open.settle() + response.announce() + response.finish("stop", None)
 
     # --- the life of a response ---------------------------------------------------------------
 
@@ -330,14 +300,13 @@ class ResponseScheduler:
         read = [item for item in context if item.id not in later]
         response = Response(spec, self._conversation, read)
         # A client knows one response in the conversation at a time.
-        settled = self._settle() if spec.in_conversation else []
-        self._open[response.id] = response
+        settled = self._open.settle() if spec.in_conversation else []
+        self._open.add(response)
         if spec.in_conversation:
             self.last_answer = response.as_answer()
             self._listener.answer_opened()
             if spec.input is None:
                 self._tools.following.was_read()
-        self._waiting.append(response)
         announcement = response.announce() if announced else []
         return settled + asked + announcement + self._start_ready()
 
@@ -347,65 +316,14 @@ class ResponseScheduler:
         if turns and not any(map(self._model.says_something, turns)):
             failure = next(filter(None, map(transcription_failure, turns)), None)
             if failure is not None:
-                return self._after_change(response, response.fail(failure))
+                return self._open.changed(response, response.fail(failure))
             # Turns without words: the detector took noise for speech.
-            effects = self._after_change(response, response.finish("stop", None))
+            effects = self._open.changed(response, response.finish("stop", None))
             self._turns.restore_interrupted()
             return effects
         request = self._requests.of(response)
         if isinstance(request, FailureReason):
-            return self._after_change(response, response.fail(request))
+            return self._open.changed(response, response.fail(request))
         if spec.in_conversation:
             self._turns.answer_interrupted()
         return [Generate(request)]
-
-    def _output_made(self, response: Response) -> list[Effect]:
-        """Close a response's output; unless its calls run, nothing waits for its end any more."""
-        effects = response.announce() + response.output_made()
-        if response.calls or response.id not in self._open:
-            return effects
-        self._uncounted[response.id] = self._open.pop(response.id)
-        if response.spec.in_conversation:
-            self._listener.answer_finished(response.audio_ms)
-        return effects
-
-    def _settle(self, response_id: str | None = None) -> list[Effect]:
-        """End responses whose count is still to come, with an estimate of it.
-
-        Args:
-            response_id: The response; None: that of the conversation.
-        """
-        effects: list[Effect] = []
-        for response in list(self._uncounted.values()):
-            if response.spec.in_conversation if response_id is None else response.id == response_id:
-                effects += self._after_change(response, response.finish("stop", None))
-        return effects
-
-    def _make_room(self) -> list[Effect]:
-        """End the oldest responses that wait for their count, if one more would be too many."""
-        effects: list[Effect] = []
-        most = self._config.limits.responses
-        while self._uncounted and len(self._open) + len(self._uncounted) >= most:
-            effects += self._settle(next(iter(self._uncounted)))
-        return effects
-
-    def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
-        return self._after_change(response, response.cancel(reason))
-
-    def _after_change(self, response: Response, effects: list[Effect]) -> list[Effect]:
-        """Return a response's effects, behind its announcement; if it ended, clean up."""
-        if effects:
-            effects = response.announce() + effects
-        if response.active:
-            return effects
-        if self._uncounted.pop(response.id, None) is None:
-            del self._open[response.id]
-            if response.spec.in_conversation:
-                self._listener.answer_finished(response.audio_ms)
-        if response.spec.in_conversation:
-            self._tools.following.response_ended(response)
-        if response in self._waiting:
-            self._waiting.remove(response)
-        else:
-            effects.append(StopGenerating(response.id))
-        return effects

@@ -163,7 +163,7 @@ _BY_PROOF: dict[str, str] = {
     # The protocol, and its clients and peers.
     "conformance": (
         "session/content.py session/effects.py session/model_messages.py "
-        "session/ports.py session/provider_checks.py session/reports.py "
+        "session/open_responses.py session/ports.py session/provider_checks.py session/reports.py "
         "session/response_request.py session/response_scheduler.py session/response_spec.py "
         "session/session_settings.py session/speculation.py "
         "session/transcription.py session/turn_taking.py session/user_turns.py "

@@ -247,8 +247,7 @@ class Driver:
 
     def is_active(self, response_id: str) -> bool:
         """Whether a response is in progress: its `response.done` is to come."""
-        responses = self.inside.responses
-        return response_id in responses._open or response_id in responses._uncounted
+        return self.inside.responses._open.with_uncounted(response_id) is not None
 
     @property
     def requests(self) -> list[ResponseRequest]:
