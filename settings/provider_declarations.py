@@ -62,7 +62,8 @@ def declarations() -> tuple[Declaration, ...]:
     """Return what all providers declare, without `options`, in order of kind and name.
 
     Raises:
-        ValueError: A declaration that cannot be read, or two of one kind and name.
+        ValueError: A declaration that cannot be read, two of one kind and name, or two of one name
+            with different keys: settings know a vendor by its name alone.
     """
     found: dict[tuple[Kind, str], Declaration] = {}
     for path in sorted(PROVIDERS.rglob("*.py")):
@@ -73,6 +74,17 @@ def declarations() -> tuple[Declaration, ...]:
                     f"{other.target} and {declaration.target} are both the {declaration.kind} "
                     f"provider '{declaration.name}': rename one of them."
                 )
+    with_key: dict[str, Declaration] = {}
+    for declaration in found.values():
+        if declaration.key_variable is None:
+            continue
+        other = with_key.setdefault(declaration.name, declaration)
+        key = (declaration.key_variable, declaration.key_domains)
+        if key != (other.key_variable, other.key_domains):
+            raise ValueError(
+                f"{other.target} and {declaration.target} are both called '{declaration.name}', "
+                "and declare different key_variable or key_domains: give both the same."
+            )
     return tuple(found[key] for key in sorted(found))
 
 

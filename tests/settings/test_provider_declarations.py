@@ -93,6 +93,18 @@ def test_two_of_one_name_are_refused(write: Write):
         declarations()
 
 
+def test_two_of_one_vendor_with_different_domains_for_its_key_are_refused(write: Write):
+    for kind, domain in (("stt", "acme.com"), ("tts", "acme.org")):
+        write(
+            f"{kind}/acme.py",
+            f"\nclass Acme:\n    declaration = Declaration(\n        kind={kind!r},\n"
+            f'        name="acme",\n        key_variable="ACME_KEY",\n'
+            f"        key_domains=({domain!r},),\n    )\n",
+        )
+    with pytest.raises(ValueError, match="both called 'acme', and declare different key"):
+        declarations()
+
+
 @pytest.mark.parametrize(
     ("program", "absent"),
     [
