@@ -33,7 +33,7 @@ from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
-from providers.links.chain import PassesOn, leads_back
+from providers.links.passing_on import PassesOn, leads_back
 from providers.running_pipeline import RunningPipeline
 from providers.shared import SharedProviders
 from session.ports import (

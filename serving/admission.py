@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config import Settings
-from providers.links.chain import passed_by
+from providers.links.passing_on import passed_by
 from serving.access.keys import Access, AccessDenied, Grant
 from serving.handshake import Handshake, Service, check_handshake, check_translation
 from serving.http_errors import not_ready, origin_refused
@@ -94,7 +94,7 @@ class Admitted:
     kept: KeptSession | None = None
     """What keeps it; None: nothing does."""
     passed: tuple[str, ...] = ()
-    """The servers that have passed the session on to this one (`providers/links/chain.py`)."""
+    """The servers that have passed the session on to this one (`providers/links/passing_on.py`)."""
 
     def dialect(self) -> Dialect:
         """Return a dialect for the client."""

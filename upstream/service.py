@@ -81,8 +81,8 @@ class UpstreamService(Provider):
     """How long it may be silent."""
 
     mark: str | None = None
-    """By which the service knows sessions that this one passes on (`links/chain.py`); None: it is
-    none that could lead back here."""
+    """Name by which the service knows sessions that are passed on to it from here
+    (`links/passing_on.py`); None: it is no service that could pass them on and back."""
 
     @abstractmethod
     def session(self, passed: Sequence[str] = ()) -> UpstreamSession:

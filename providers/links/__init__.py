@@ -4,4 +4,4 @@ A recogniser that listens by a Realtime service and a service that stands behind
 (`upstream/`) are reached alike. Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["chain", "failures", "link", "realtime_link", "transcription"]
+__all__ = ["failures", "link", "passing_on", "realtime_link", "transcription"]

@@ -19,8 +19,8 @@ from pydantic import Field
 
 from config import STTConfig
 from providers.base import ProviderSetupError
-from providers.links.chain import header, new_mark
 from providers.links.link import Address
+from providers.links.passing_on import header, new_mark
 from providers.links.realtime_link import HOSTED, is_hosted, realtime_url
 from providers.options import Options, parse_options, variable
 from providers.stt.realtime_dialects import Asked
@@ -144,7 +144,7 @@ class RealtimeTurns(StreamedTurns):
         self._realtime = provider
 
     def came_by(self, passed: Sequence[str]) -> None:
-        """Name the servers that have passed the session on to here (`links/chain.py`)."""
+        """Name the servers that have passed the session on to here (`links/passing_on.py`)."""
         self._provider = self._realtime.behind(passed)
 
 

@@ -202,7 +202,7 @@ _BY_PROOF: dict[str, str] = {
     "serving/test_resuming.py": (
         "serving/store/kept_commands.py serving/store/kept_sessions.py serving/store/sealing.py"
     ),
-    "upstream/test_chain.py": "providers/links/chain.py",
+    "upstream/test_passing_on.py": "providers/links/passing_on.py",
     "upstream/test_loading.py": (
         "settings/upstream.py upstream/keys.py upstream/openai/service.py upstream/service.py "
         "upstream/session_pipelines.py"

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from config import load_settings
 from pipeline_manager import pipelines_for
-from providers.links.chain import HEADER, MOST
+from providers.links.passing_on import HEADER, MOST
 from tests.support.fake_realtime import fake_realtime
 from tests.support.running_server import SCRIPTED, RunningServer, running, scripted_settings
 from tests.support.upstream_stack import before, upstream_settings

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from flow.watchdog import Patience
 from providers import Options, ProviderSetupError, parse_options
-from providers.links.chain import header, new_mark
 from providers.links.link import Address
+from providers.links.passing_on import header, new_mark
 from providers.links.realtime_link import HOSTED, is_hosted, realtime_url
 from session.ports import REALTIME_VOICES
 from settings.localisation import _

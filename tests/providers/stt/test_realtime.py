@@ -12,7 +12,7 @@ from pipecat.frames.frames import InterimTranscriptionFrame
 from config import VENDOR_DOMAINS, Settings, STTConfig, load_settings
 from providers import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame, stt
 from providers.links import realtime_link
-from providers.links.chain import HEADER
+from providers.links.passing_on import HEADER
 from tests.providers.fakes import vllm_realtime
 from tests.providers.fakes.realtime_transcription import KEY, fake_transcription_sessions
 from tests.providers.fakes.vllm_realtime import FakeVllm, fake_vllm
