@@ -29,8 +29,9 @@ from wire.session_events import ItemAdded, ItemDone
 MOST_KEPT = 64
 """Lists that are kept, beside those that are awaited and those of the session's servers."""
 MOST_BETWEEN = 16
-"""Items that tell of other tools of known lists between two responses: a client that names others
-all the time would fill the conversation. Behind them the next response tells of the last."""
+"""Items between two responses that show other tools of lists that are known already: a client that
+changes its tools all the time would fill the conversation. Once there are so many, the next
+response shows what holds then."""
 
 
 @dataclass(slots=True)
@@ -44,9 +45,9 @@ class _Server:
     known: bool = False
     """Whether it has ever listed its tools."""
     stale: bool = False
-    """Whether the list has changed again since it was asked."""
+    """Whether the list has changed again since it was asked for."""
     shown: bool = False
-    """Whether clients have seen a list of it, or see one come."""
+    """Whether clients were told of a list of it: of its tools, or that they are asked for."""
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class McpLists:
         self._seen: dict[str, dict[str, McpTool]] = {}
         """Label → the tools of the last item that clients were shown, by their names."""
         self._between = 0
-        """Items since the last response that told of other tools of known lists."""
+        """Items since the last response that showed other tools of known lists."""
         self._questions: dict[str, _Question] = {}
         """Item id → a list that is awaited."""
 

@@ -29,11 +29,18 @@ def without(text: str, secrets: Sequence[str]) -> str:
 
 
 def without_begun(text: str, secrets: Sequence[str]) -> str:
-    """Return a text that breaks off, with `HIDDEN` in the place of a secret in which it does."""
+    """Return a text that was cut, without the part of a secret with which it ends.
+
+    A secret that is cut in two is not found by `without`, and its first half would be shown.
+
+    Args:
+        text: The text, as far as it came.
+        secrets: The secrets.
+    """
     start = min((len(text) - _begun(text, secret) for secret in secrets), default=len(text))
     if start == len(text):
         return text
-    # Whole ones may reach into it; of those nothing may be left, either.
+    # A whole secret may overlap that part: then the text is cut where the former begins.
     for secret in secrets:
         whole = text.find(secret, max(0, start - len(secret) + 1))
         start = min(start, whole) if whole >= 0 else start
@@ -77,20 +84,20 @@ def _keys_within(value: str) -> list[Pair]:
 
 
 def values_of(given: Sequence[Pair]) -> tuple[str, ...]:
-    """Return what is redacted of a client's values: those alone, as there is no end of the rest."""
+    """Return what is redacted of a client's values: these, and not what may be within them."""
     short = [(name, part) for name, value in given for part in (value, _last_word(value))]
     return _secrets([value for _name, value in given], _short_keys(short))
 
 
 def all_of(given: Sequence[Pair]) -> tuple[str, ...]:
-    """Return what is redacted of all of an operator's values, which stand behind their names."""
+    """Return what is redacted of an operator's settings: all values, and the keys within them."""
     spread = [*_spread(given)]
     values = [value for _name, value in given]
     return _secrets([*values, *_key_values(spread)], _short_keys(_parted(spread)))
 
 
 def keys_of(given: Sequence[Pair]) -> tuple[str, ...]:
-    """Return what is redacted of the values that can be nothing but keys, by their names."""
+    """Return what is redacted of an operator's settings in results: what can only be a key."""
     spread = [*_spread(given)]
     return _secrets(_key_values(spread), _short_keys(_parted(spread)))
 
