@@ -28,6 +28,7 @@ from providers.frames import (
     TurnStartedFrame,
     WordTimesFrame,
 )
+from providers.llm.model_base import AnsweringModel
 from providers.options import Options, parse_options, refuse, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT
 from providers.stt.turns import TurnSTTService
@@ -43,6 +44,7 @@ from session.ports import (
 from settings.provider_declarations import Declaration
 
 __all__ = [
+    "AnsweringModel",
     "ClauseVoice",
     "CompletionFrame",
     "Declaration",

@@ -17,15 +17,10 @@ import numpy as np
 from pipecat.frames.frames import (
     ErrorFrame,
     Frame,
-    LLMContextFrame,
-    LLMFullResponseEndFrame,
-    LLMFullResponseStartFrame,
     LLMTextFrame,
     TranscriptionFrame,
 )
-from pipecat.processors.frame_processor import FrameDirection
-from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings, STTSettings
+from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.services.tts_service import TTSService
 from pydantic import Field
@@ -35,6 +30,7 @@ from config import LLMConfig, STTConfig, TTSConfig
 from providers.base import LLMProvider, STTProvider, TTSProvider
 from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
+from providers.llm.model_base import AnsweringModel
 from providers.options import Options, parse_options
 from providers.tts.voice_base import ClauseVoice
 from session.ports import FinishReason, ResponseRequest, TokenUsage
@@ -90,7 +86,8 @@ class TTSScript(_Script):
     """Delay after each 100 ms of it: 100 is the pace of speech."""
 
 
-async def _hang() -> NoReturn:
+async def for_ever() -> NoReturn:
+    """Wait until the stage is cancelled."""
     await asyncio.Event().wait()
     raise AssertionError("an event that nobody sets was set")
 
@@ -120,7 +117,7 @@ class _ScriptedSTTService(SegmentedSTTService):
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         await asyncio.sleep(self._script.delay_ms / 1000)
         if self._script.fail == "hang":
-            await _hang()
+            await for_ever()
         if self._script.fail:
             yield ErrorFrame("the script says so")
         else:
@@ -137,29 +134,18 @@ class ScriptedLLM(LLMProvider):
     def __init__(self, config: LLMConfig) -> None:
         self.script = parse_options("llm", config, LLMScript)
 
-    def create(self, request: ResponseRequest) -> LLMService:
+    def create(self, request: ResponseRequest) -> AnsweringModel:
         """Build the model of one response."""
         return _ScriptedLLMService(self.script, request)
 
 
-class _ScriptedLLMService(LLMService):
+class _ScriptedLLMService(AnsweringModel):
     def __init__(self, script: LLMScript, request: ResponseRequest) -> None:
-        super().__init__(settings=LLMSettings(model="scripted"))
+        super().__init__("scripted")
         self._script = script
         self._request = request
 
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if not isinstance(frame, LLMContextFrame):
-            await self.push_frame(frame, direction)
-            return
-        await self.push_frame(LLMFullResponseStartFrame())
-        try:
-            await self._answer()
-        finally:
-            await self.push_frame(LLMFullResponseEndFrame())
-
-    async def _answer(self) -> None:
+    async def answer(self) -> None:
         script = self._script
         await asyncio.sleep(script.first_token_ms / 1000)
         if script.fail == "start":
@@ -175,7 +161,7 @@ class _ScriptedLLMService(LLMService):
                 await self.push_error("the script says so")
                 return
             if script.fail == "hang" and index == len(words) // 2:
-                await _hang()
+                await for_ever()
         reason: FinishReason = "stop"
         offered = [tool["name"] for tool in self._request.tools]
         if limit is not None and limit < len(words):
@@ -229,6 +215,6 @@ class _ScriptedTTSService(ClauseVoice):
             if self._script.fail == "middle":
                 raise RuntimeError("the script says so")
             if self._script.fail == "hang":
-                await _hang()
+                await for_ever()
             if self._script.gap_ms:
                 await asyncio.sleep(self._script.gap_ms / 1000)

@@ -8,19 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import NoReturn, TypedDict
+from typing import TypedDict
 
-from pipecat.frames.frames import (
-    ErrorFrame,
-    Frame,
-    LLMContextFrame,
-    LLMFullResponseEndFrame,
-    LLMFullResponseStartFrame,
-    LLMTextFrame,
-)
-from pipecat.processors.frame_processor import FrameDirection
-from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings
+from pipecat.frames.frames import ErrorFrame, LLMTextFrame
 from pipecat.services.tts_service import TTSService
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
@@ -33,7 +23,8 @@ from providers.frames import (
     TurnCommittedFrame,
     TurnStartedFrame,
 )
-from providers.scripted import hum
+from providers.llm.model_base import AnsweringModel
+from providers.scripted import for_ever, hum
 from providers.stt.turns import TurnSTTService
 from providers.tts.voice_base import ClauseVoice
 from session.ports import FinishReason, ResponseRequest, TokenUsage
@@ -132,31 +123,24 @@ class ScriptLLM(LLMProvider):
         """Answer by a script."""
         self._script = script
 
-    def create(self, request: ResponseRequest) -> LLMService:
+    def create(self, request: ResponseRequest) -> AnsweringModel:
         """Build the model of one response."""
         return _Model(self._script, request)
 
 
-class _Model(LLMService):
+class _Model(AnsweringModel):
     def __init__(self, script: Script, request: ResponseRequest) -> None:
-        super().__init__(settings=LLMSettings(model=LABEL))
+        super().__init__(LABEL)
         self._script = script
         self._request = request
         self._said = 0
-        """Words."""
+        """Words so far, which count as tokens."""
 
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if not isinstance(frame, LLMContextFrame):
-            await self.push_frame(frame, direction)
-            return
-        await self.push_frame(LLMFullResponseStartFrame())
+    async def answer(self) -> None:
         try:
             await self._answer()
         except ScriptedFailure as failure:
             await self.push_error_frame(ErrorFrame(str(failure), exception=failure))
-        finally:
-            await self.push_frame(LLMFullResponseEndFrame())
 
     async def _answer(self) -> None:
         messages = self._request.messages
@@ -188,7 +172,7 @@ class _Model(LLMService):
             await self.push_frame(LLMTextFrame(f" {word}" if at else word))
             self._said = at + 1
         if stops is not None:
-            await _for_ever()
+            await for_ever()
         return limit is None or len(words) <= limit
 
     async def _call(self, rule: Calls) -> None:
@@ -218,11 +202,6 @@ def _text(rule: Spoken | None, words: str) -> str:
     if isinstance(rule, Answers | Stalls):
         return rule.answers
     return unscripted(words) if rule is None else rule.says
-
-
-async def _for_ever() -> NoReturn:
-    await asyncio.Event().wait()
-    raise AssertionError("an event that nobody sets was set")
 
 
 def last_words(request: ResponseRequest) -> str:

@@ -6,19 +6,9 @@ without the configured model, whose faults are none of the voice's.
 
 from __future__ import annotations
 
-from typing import Any
+from pipecat.frames.frames import LLMTextFrame
 
-from pipecat.frames.frames import (
-    Frame,
-    LLMContextFrame,
-    LLMFullResponseEndFrame,
-    LLMFullResponseStartFrame,
-    LLMTextFrame,
-)
-from pipecat.processors.frame_processor import FrameDirection
-from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings
-
+from providers import AnsweringModel
 from providers.base import LLMProvider
 from providers.frames import CompletionFrame
 from session.ports import ResponseRequest
@@ -29,22 +19,16 @@ class Reciter(LLMProvider):
 
     label = "the check"
 
-    def create(self, request: ResponseRequest) -> LLMService[Any]:
+    def create(self, request: ResponseRequest) -> AnsweringModel:
         """Build what says the instructions of `request`."""
         return _Recital(request.instructions)
 
 
-class _Recital(LLMService[Any]):
+class _Recital(AnsweringModel):
     def __init__(self, text: str) -> None:
-        super().__init__(settings=LLMSettings(model="check"))
+        super().__init__("check")
         self._text = text
 
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if not isinstance(frame, LLMContextFrame):
-            await self.push_frame(frame, direction)
-            return
-        await self.push_frame(LLMFullResponseStartFrame())
+    async def answer(self) -> None:
         await self.push_frame(LLMTextFrame(self._text))
         await self.push_frame(CompletionFrame("stop"))
-        await self.push_frame(LLMFullResponseEndFrame())

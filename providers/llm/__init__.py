@@ -57,4 +57,4 @@ def checked(provider: LLMProvider, config: LLMConfig) -> LLMProvider:
     return provider
 
 
-__all__ = ["ollama_models"]
+__all__ = ["model_base", "ollama_models"]

@@ -6,18 +6,9 @@ import asyncio
 import json
 from typing import Any
 
-from pipecat.frames.frames import (
-    Frame,
-    LLMContextFrame,
-    LLMFullResponseEndFrame,
-    LLMFullResponseStartFrame,
-    LLMTextFrame,
-)
-from pipecat.processors.frame_processor import FrameDirection
-from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings
+from pipecat.frames.frames import LLMTextFrame
 
-from providers import CompletionFrame, LLMProvider, ResponseRequest, TokenUsage
+from providers import AnsweringModel, CompletionFrame, LLMProvider, ResponseRequest, TokenUsage
 
 
 class ToldLLM(LLMProvider):
@@ -29,31 +20,19 @@ class ToldLLM(LLMProvider):
     def __init__(self, _config: object) -> None:
         """There is nothing to configure."""
 
-    def create(self, request: ResponseRequest) -> LLMService:
+    def create(self, request: ResponseRequest) -> AnsweringModel:
         """Build the model of one response."""
         return _Told(request)
 
 
-class _Told(LLMService):
+class _Told(AnsweringModel):
     """Instructions are JSON: `{"say": text, "word_ms": 0}` or `{"read_back": true}`."""
 
     def __init__(self, request: ResponseRequest) -> None:
-        super().__init__(settings=LLMSettings(model="told"))
+        super().__init__("told")
         self._request = request
 
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Answer a context; pass on the rest."""
-        await super().process_frame(frame, direction)
-        if not isinstance(frame, LLMContextFrame):
-            await self.push_frame(frame, direction)
-            return
-        await self.push_frame(LLMFullResponseStartFrame())
-        try:
-            await self._answer()
-        finally:
-            await self.push_frame(LLMFullResponseEndFrame())
-
-    async def _answer(self) -> None:
+    async def answer(self) -> None:
         told: dict[str, Any] = json.loads(self._request.instructions)
         text = _last_own(self._request.messages) if told.get("read_back") else told["say"]
         words = text.split(" ")
