@@ -22,7 +22,6 @@ from settings.localisation import _
 try:
     from fastapi import FastAPI
     from loguru import logger
-    from threadpoolctl import threadpool_limits
 
     # Pipecat logs a greeting at import; `configure_logging` enables its log again for debug.
     logger.disable("pipecat")
@@ -53,6 +52,7 @@ try:
     from serving.ollama_offer import find_ollama
     from serving.open_sessions import Listener, OpenSessions
     from serving.operator_routes import operator_routes
+    from serving.process.cores import shared_cores
     from serving.process.seat import ALONE, Seat, check_temporary_files, seats
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
@@ -77,11 +77,6 @@ try:
     from tool_servers.servers import McpServers
 except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
-
-SWITCH_INTERVAL_S = 0.0005
-"""Seconds that a computing thread may hold the GIL while the event loop wants it. Numpy releases it
-many times in a row; at Python's default of 5 ms each, one session with noise reduction would delay
-all others."""
 
 
 def create_app(
@@ -151,7 +146,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with (
             # Sessions that end last are still recorded, and still give their leases back.
             recorder.running() if recorder is not None else nullcontext(),
@@ -160,9 +154,7 @@ def create_app(
             warning_of_silent_services(stacks, tool_servers, alone),
             watching(metrics.loop_lag.observe),
         ):
-            # BLAS's own threads wait for the next product by spinning, and every window of audio
-            # brings one: with them a single conversation keeps half a core busy doing nothing.
-            with threadpool_limits(1, user_api="blas"):
+            with shared_cores():
                 yield
         await tool_servers.close()
         metrics.close()
@@ -275,7 +267,7 @@ def main(argv: list[str] | None = None) -> None:
             raise SystemExit(run_check(settings))
         refuse_incomplete(settings, start)
         check_exposure(settings.server)
-        listener = listener_of(settings)
+        listener = listener_of(settings.server.host, settings.server.port)
         workers = settings.server.workers
         if workers == 1:
             status = serve(create_app, settings, listener, _print)

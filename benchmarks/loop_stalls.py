@@ -32,7 +32,7 @@ from audio.formats import AudioFormat, Encoder
 from audio.pcm import WIRE_RATE, read_wav, silence
 from config import load_settings
 from main import create_app
-from serving.process.server import listen
+from serving.process.server import bound_socket
 from serving.process.uvicorn_websocket import server_config
 from telemetry.logs import configure_logging
 from telemetry.loop_lag import watching
@@ -343,7 +343,7 @@ async def serve() -> None:
         webrtc={"udp_port": 0},
     )
     configure_logging(settings.server)
-    listener = listen("127.0.0.1", 0)
+    listener = bound_socket("127.0.0.1", 0)
     url = f"ws://127.0.0.1:{listener.getsockname()[1]}{settings.server.ws_path}"
     app = create_app(settings)
     product = uvicorn.Server(server_config(app, settings))

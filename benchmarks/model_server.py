@@ -26,14 +26,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-from threadpoolctl import threadpool_limits
 
 from audio.pcm import SAMPLE_RATE, read_wav
 from config import ServerConfig, Settings, STTConfig, TTSConfig, load_settings
-from models_http.app import SWITCH_INTERVAL_S
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import STTProvider, TTSProvider
+from serving.process.cores import shared_cores
 from telemetry.logs import configure_logging
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -187,8 +186,7 @@ def main(argv: list[str] | None = None) -> None:
     configure_logging(ServerConfig(log_level="warning"))
     calls, at_once = given.calls, given.at_once
     # As the server itself does it, and the server of models.
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with threadpool_limits(1, user_api="blas"):
+    with shared_cores():
         here = asyncio.run(both(load_settings(None, given.profile), calls, at_once, None))
     with model_server(given.profile) as (address, pid):
         there = asyncio.run(both(remote(address), calls, at_once, pid))

@@ -11,7 +11,6 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from loguru import logger
-from threadpoolctl import threadpool_limits
 
 from config import PRODUCT_NAME, VERSION, ConfigError, Settings
 from models_http.calls import Calls
@@ -26,14 +25,11 @@ from serving.access.client_secrets import ClientSecrets
 from serving.access.exposure import ExposureGuard
 from serving.access.keys import Access, AccessDenied
 from serving.http_errors import access_denied
+from serving.process.cores import shared_cores
 from serving.voice_list import voices_told
 from settings.localisation import _
 from telemetry.metrics import CONTENT_TYPE
 from wire.errors import ProtocolError
-
-SWITCH_INTERVAL_S = 0.0005
-"""Seconds that a computing thread may hold the GIL while the event loop wants it, as in `main.py`:
-at Python's default an engine would delay the chunks of all other calls."""
 
 
 def models_app(
@@ -57,11 +53,9 @@ def models_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         start = asyncio.create_task(_start(engines, on_ready, on_failed_start), name="start")
         try:
-            # See `main.py`: BLAS's own threads wait by spinning.
-            with threadpool_limits(1, user_api="blas"):
+            with shared_cores():
                 yield
         finally:
             start.cancel()

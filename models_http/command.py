@@ -16,15 +16,16 @@ from serving.addresses import place
 from serving.process import garbage
 from serving.process.draining_server import DrainingServer
 from serving.process.ending import HardEnd, taking_end_signals
-from serving.process.server import listen
+from serving.process.server import listener_of
 from serving.process.uvicorn_websocket import server_config
 from settings.arguments import PlainParser, whole_number
 from settings.installation import command
-from settings.localisation import _, system_reason
+from settings.localisation import _
 from telemetry.logs import configure_logging
 
 BACKLOG = 1024
-"""Connections that wait until they are accepted."""
+"""Connections that may wait until they are accepted. They are taken before uvicorn listens: engines
+that are loaded at once are announced before that, and whoever comes then waits."""
 _ENDPOINTS: dict[Kind, str] = {"stt": "/v1/audio/transcriptions", "tts": "/v1/audio/speech"}
 
 
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         settings = settings_of(given)
         configure_logging(settings.server, settings.key_texts())
         check_exposure(settings.server)
-        listener = _listener(settings)
+        listener = listener_of(settings.server.host, settings.model_server.port, BACKLOG)
         kinds = KINDS if given.only is None else (cast(Kind, given.only),)
         status = serve(settings, Engines(settings, kinds), listener)
     except (ConfigError, ProviderSetupError) as error:
@@ -167,19 +168,3 @@ def _described(engine: Engine[Any]) -> str:
     return _("{label}, {count} at a time, {queue} waiting").format(
         label=provider.label, count=engine.places.parallel, queue=engine.places.queue
     )
-
-
-def _listener(settings: Settings) -> socket.socket:
-    host, port = settings.server.host, settings.model_server.port
-    try:
-        listener = listen(host, port)
-        # Engines that are loaded at once are announced before uvicorn listens: whoever comes waits.
-        listener.listen(BACKLOG)
-        return listener
-    except OSError as error:
-        raise ConfigError(
-            _(
-                "{host}:{port} cannot be used ({reason}). Choose another "
-                "address with --port or --host."
-            ).format(host=host, port=port, reason=system_reason(error))
-        ) from error

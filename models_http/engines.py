@@ -15,11 +15,12 @@ from typing import Generic, Literal, TypeVar
 
 from config import ConfigError, Settings, STTConfig, TTSConfig
 from flow.watchdog import Patience
-from models_http.places import Places
-from models_http.refusals import RETRY_AFTER_S, Refusal
+from models_http.places import Full, Places, Seat
+from models_http.refusals import RETRY_AFTER_S, Refusal, failed, full
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import STTProvider, TTSProvider
+from session.ports import FailureReason
 from settings.localisation import _
 
 Kind = Literal["stt", "tts"]
@@ -68,6 +69,28 @@ class Engine(Generic[P]):
             f"OpenAI's names, such as '{example}'.",
             "model",
         )
+
+    def seat(self) -> Seat:
+        """Return the seat of a call: `with engine.seat() as seat`.
+
+        Raises:
+            Refusal: All are taken.
+        """
+        try:
+            return self.places.seat()
+        except Full:
+            what = "recogniser" if self.kind == "stt" else "voice"
+            raise full(what, self.places.parallel, self.places.queue) from None
+
+    def late(self, what: str) -> Refusal:
+        """Return what a client is told whose call has taken longer than the settings let it.
+
+        Args:
+            what: What has not come: `no result within 3 s`.
+        """
+        stage: Literal["STT", "TTS"] = "STT" if self.kind == "stt" else "TTS"
+        message = f"{stage} {self.provider.label} failed: {what} ({self.kind}.timeout_s)."
+        return failed(FailureReason(message, "provider_unreachable", stage=stage))
 
 
 class Engines:

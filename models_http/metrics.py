@@ -1,24 +1,17 @@
-"""What is counted of the calls, for Prometheus; by `models_running` more servers are started."""
+"""What is counted of the calls, for Prometheus; autoscalers go by `models_running`."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from models_http.engines import Engines, Kind
+from telemetry.metrics import add_process_metrics
 
 _SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60)
 OUTCOMES = ("completed", "failed", "refused", "abandoned")
+"""What may become of a call; an abandoned one is of a client that has gone."""
 
 
 class CallMetrics:
@@ -81,9 +74,7 @@ class CallMetrics:
             self._audio.labels(engine.kind)
             for outcome in OUTCOMES:
                 self._calls.labels(engine.kind, outcome)
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
+        add_process_metrics(registry)
 
     def over(self, kind: Kind, outcome: str, seconds: float, audio_s: float) -> None:
         """Count a call that is over.

@@ -14,21 +14,24 @@ from models_http.calls import Call, Calls
 from models_http.connection import Client, ClientGone
 from models_http.encoders import MEDIA_TYPES, encoder
 from models_http.engines import Engine
-from models_http.making import Making
-from models_http.places import Full, Seat
-from models_http.refusals import Refusal, failed, full
+from models_http.places import Seat
+from models_http.refusals import Refusal, failed
+from models_http.server_sent_events import event
 from models_http.speech_request import SpeechRequest, read_speech_request
+from models_http.synthesis import Synthesis
 from models_http.uploads import upload
-from models_http.writing import event
 from providers.base import TTSProvider
 from session.ports import FailureReason
 from wire.errors import ProtocolError
 
 FIRST_BYTES = BYTES_PER_SAMPLE
+"""Least audio that is sent first: whatever there is."""
 LATER_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 5
-"""200 ms: smaller pieces would cost more than they carry."""
+"""Least audio of a further piece, 200 ms: smaller ones would cost more than they carry."""
 _BODY_BYTES_PER_CHAR = 12
-"""An escaped character beyond the first plane in JSON."""
+"""Bytes of one character in JSON, at most: one beyond the first plane, escaped."""
+_BODY_BYTES_BESIDE = 65536
+"""Bytes that the other fields of a request may take."""
 
 
 class SpeechEndpoint:
@@ -70,40 +73,33 @@ class SpeechEndpoint:
 
     async def _serve(self, request: Request, client: Client, sending: _Sending, call: Call) -> None:
         self._calls.engines.check_ready()
-        with self._seat() as seat:
+        with self._engine.seat() as seat:
             await self._answer(request, client, sending, call, seat)
 
     async def _answer(
         self, request: Request, client: Client, sending: _Sending, call: Call, seat: Seat
     ) -> None:
-        most = self._own.input_chars * _BODY_BYTES_PER_CHAR + 65536
+        most = self._own.input_chars * _BODY_BYTES_PER_CHAR + _BODY_BYTES_BESIDE
         body = await upload(request, self._calls.engines, most, self._own.stall_s)
         wanted = read_speech_request(body, self._own.input_chars)
         self._engine.check_model(wanted.model)
         self._check_voice(wanted.voice_name)
         sound = encoder(wanted.response_format)
-        making = Making(self._engine, seat, wanted.input, wanted.voice_name, wanted.speed)
+        synthesis = Synthesis(self._engine, seat, wanted.input, wanted.voice_name, wanted.speed)
         try:
             # What fails before the first audio has a status of its own.
-            pcm = await client.wait_for(making.take(FIRST_BYTES))
+            pcm = await client.wait_for(synthesis.take(FIRST_BYTES))
             call.first_audio()
             await client.wait_for(sending.begin(wanted))
             while pcm:
-                call.audio_s = making.audio_s
+                call.audio_s = synthesis.audio_s
                 await client.wait_for(sending.sound(sound.push(pcm)))
-                pcm = await client.wait_for(making.take(LATER_BYTES))
+                pcm = await client.wait_for(synthesis.take(LATER_BYTES))
             await client.wait_for(sending.sound(sound.finish()))
             await client.wait_for(sending.end())
         finally:
-            call.audio_s = making.audio_s
-            await making.stop()
-
-    def _seat(self) -> Seat:
-        places = self._engine.places
-        try:
-            return places.seat()
-        except Full:
-            raise full("voice", places.parallel, places.queue) from None
+            call.audio_s = synthesis.audio_s
+            await synthesis.stop()
 
     def _check_voice(self, name: str) -> None:
         provider = self._engine.provider

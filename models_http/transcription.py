@@ -13,20 +13,20 @@ from config import Settings
 from models_http.calls import Call, Calls
 from models_http.connection import Client, ClientGone
 from models_http.engines import Engine
-from models_http.places import Full, Seat
-from models_http.refusals import Refusal, failed, full
+from models_http.places import Seat
+from models_http.refusals import Refusal, failed
 from models_http.sound_files import read_sound
 from models_http.transcription_request import TranscriptionRequest, read_transcription_request
 from models_http.transcripts import Written, answer, events
 from models_http.uploads import upload
 from providers.base import ProviderFailure, STTProvider
 from serving.multipart import boundary_of
-from session.ports import FailureReason, Transcript
+from session.ports import Transcript
 from wire.errors import ProtocolError
 
 MIB = 1024 * 1024
 _FORM_BYTES = 256 * 1024
-"""What a form may have beside the file."""
+"""Bytes that a form may have beside the file."""
 CLIENT_CLOSED = 499
 """Status in the log of a client that has gone; it is told nothing any more."""
 
@@ -59,7 +59,7 @@ class TranscriptionEndpoint:
 
     async def _answer(self, request: Request, client: Client, call: Call) -> Response:
         self._calls.engines.check_ready()
-        with self._seat() as seat:
+        with self._engine.seat() as seat:
             wanted = await self._read(request)
             self._engine.check_model(wanted.model)
             self._check_wishes(wanted)
@@ -68,7 +68,7 @@ class TranscriptionEndpoint:
         written = Written(transcript, round(call.audio_s, 3), told, wanted.logprobs)
         if wanted.stream:
             return Response(events(written), media_type="text/event-stream")
-        body, kind = answer(written, wanted.shape)
+        body, kind = answer(written, wanted.response_format)
         return JSONResponse(body) if isinstance(body, dict) else Response(body, media_type=kind)
 
     async def _read(self, request: Request) -> TranscriptionRequest:
@@ -154,7 +154,7 @@ class TranscriptionEndpoint:
             await asyncio.wait([reading])
 
     async def _heard(self, wanted: TranscriptionRequest, pcm: bytes, limit_s: float) -> Transcript:
-        scored = wanted.logprobs or wanted.shape == "verbose_json"
+        scored = wanted.logprobs or wanted.response_format == "verbose_json"
         try:
             async with asyncio.timeout(limit_s):
                 return await self._engine.provider.transcribe(
@@ -167,14 +167,4 @@ class TranscriptionEndpoint:
         except ProviderFailure as error:
             raise failed(error.reason) from error
         except TimeoutError:
-            label = self._engine.provider.label
-            message = f"STT {label} failed: no result within {limit_s:.0f} s (stt.timeout_s)."
-            reason = FailureReason(message, "provider_unreachable", stage="STT")
-            raise failed(reason) from None
-
-    def _seat(self) -> Seat:
-        places = self._engine.places
-        try:
-            return places.seat()
-        except Full:
-            raise full("recogniser", places.parallel, places.queue) from None
+            raise self._engine.late(f"no result within {limit_s:.0f} s") from None

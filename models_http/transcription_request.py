@@ -10,12 +10,12 @@ from typing import Literal, cast
 from serving.multipart import Part, form_parts
 from wire.errors import ProtocolError, invalid_value
 
-Shape = Literal["json", "text", "verbose_json"]
+ResponseFormat = Literal["json", "text", "verbose_json"]
 MOST_PARTS = 256
 """Parts of a form: a few fields, and lists of languages and keywords."""
 _SHOWN = 40
 """Characters of a bad value that an error repeats."""
-SHAPES: tuple[Shape, ...] = ("json", "text", "verbose_json")
+RESPONSE_FORMATS: tuple[ResponseFormat, ...] = ("json", "text", "verbose_json")
 
 _ONCE = (
     "file",
@@ -33,7 +33,7 @@ _REFUSED: Mapping[str, str] = {
     "known_speaker_references": "the recognisers here do not tell speakers apart",
 }
 _NO_TIMES = "the recognisers here do not tell when a word was said"
-_NO_SHAPES: Mapping[str, str] = {
+_NO_FORMATS: Mapping[str, str] = {
     "srt": _NO_TIMES,
     "vtt": _NO_TIMES,
     "diarized_json": _REFUSED["known_speaker_names"],
@@ -50,7 +50,7 @@ class TranscriptionRequest:
     """What may be spoken, the likeliest first; empty: whatever it is."""
     prompt: str | None = None
     keywords: tuple[str, ...] = ()
-    shape: Shape = "json"
+    response_format: ResponseFormat = "json"
     logprobs: bool = False
     stream: bool = False
     """Whether the answer is sent as events."""
@@ -80,10 +80,11 @@ def read_transcription_request(body: bytes, boundary: bytes) -> TranscriptionReq
         raise _not_done("timestamp_granularities", "word", _NO_TIMES)
     _one_of(lists["timestamp_granularities"], ("segment",), "timestamp_granularities")
     _one_of(lists["include"], ("logprobs",), "include")
-    shape = _shape(_text(once, "response_format"))
+    response_format = _response_format(_text(once, "response_format"))
     stream = _flag(_text(once, "stream"), "stream")
-    if stream and shape != "json":
-        raise _not_done("response_format", shape, "events are JSON; leave it out, or 'stream'")
+    if stream and response_format != "json":
+        reason = "events are JSON; leave it out, or 'stream'"
+        raise _not_done("response_format", response_format, reason)
     language = _text(once, "language").strip()
     languages = [language] if language else lists["languages"]
     return TranscriptionRequest(
@@ -92,7 +93,7 @@ def read_transcription_request(body: bytes, boundary: bytes) -> TranscriptionReq
         languages=tuple(_language(code) for code in languages),
         prompt=_text(once, "prompt").strip() or None,
         keywords=tuple(filter(None, map(str.strip, lists["keywords"]))),
-        shape=shape,
+        response_format=response_format,
         logprobs="logprobs" in lists["include"],
         stream=stream,
     )
@@ -134,13 +135,13 @@ def _decoded(content: bytes, name: str) -> str:
         ) from None
 
 
-def _shape(name: str) -> Shape:
+def _response_format(name: str) -> ResponseFormat:
     if not name:
         return "json"
-    if name in _NO_SHAPES:
-        raise _not_done("response_format", name, _NO_SHAPES[name])
-    _one_of([name], SHAPES, "response_format")
-    return cast(Shape, name)
+    if name in _NO_FORMATS:
+        raise _not_done("response_format", name, _NO_FORMATS[name])
+    _one_of([name], RESPONSE_FORMATS, "response_format")
+    return cast(ResponseFormat, name)
 
 
 def _language(code: str) -> str:

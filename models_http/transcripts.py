@@ -6,30 +6,30 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from models_http.transcription_request import Shape
-from models_http.writing import event
+from models_http.server_sent_events import event
+from models_http.transcription_request import ResponseFormat
 from session.ports import TokenLogprob, Transcript
 from settings.languages import base_of, language_name
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is to be written."""
+    """A transcript, and what its answer says beside the words."""
 
     transcript: Transcript
     seconds: float
-    """Length of the audio."""
+    """Length of the audio, in seconds."""
     told: str | None
     """The language that the recogniser was told; None: it was told none."""
     logprobs: bool = False
     """Whether the client asked for them."""
 
 
-def answer(written: Written, shape: Shape) -> tuple[bytes | dict[str, Any], str]:
+def answer(written: Written, form: ResponseFormat) -> tuple[bytes | dict[str, Any], str]:
     """Return the body of an answer, as text or as what is to be JSON, and its media type."""
-    if shape == "text":
+    if form == "text":
         return f"{written.transcript.text}\n".encode(), "text/plain; charset=utf-8"
-    fields = _verbose(written) if shape == "verbose_json" else _plain(written)
+    fields = _verbose(written) if form == "verbose_json" else _plain(written)
     return fields, "application/json"
 
 

@@ -38,6 +38,13 @@ _LOSS_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 _DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
+def add_process_metrics(registry: CollectorRegistry) -> None:
+    """Add the metrics of this process: memory, CPU time, file descriptors, garbage collections."""
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+
+
 class Metrics:
     """All metrics; counters that are used directly are attributes."""
 
@@ -207,10 +214,7 @@ class Metrics:
                 "Tasks of the event loop: they come and go with sessions and responses.",
                 registry=registry,
             )
-            # Metrics of this process: memory, CPU time, file descriptors.
-            ProcessCollector(registry=registry)
-            PlatformCollector(registry=registry)
-            GCCollector(registry=registry)
+            add_process_metrics(registry)
         for stack in stacks:
             self.of(stack)
 

@@ -22,7 +22,7 @@ from config import VERSION, ConfigError, load_settings
 from main import create_app, main
 from pipeline_manager import PipelineManager
 from serving.command_line import arguments, chosen
-from serving.process.server import listen
+from serving.process.server import bound_socket
 from settings.installation import Chosen
 from tests.support.places import ROOT
 from tests.support.running_server import plain_http, running, scripted_settings, serving
@@ -161,7 +161,7 @@ async def test_small_events_do_not_wait_for_the_next_packet():
         delays.put_nowait(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         writer.close()
 
-    listener = listen("127.0.0.1", 0)
+    listener = bound_socket("127.0.0.1", 0)
     async with await asyncio.start_server(accepted, sock=listener):
         _reader, writer = await asyncio.open_connection(*listener.getsockname())
         assert await delays.get() != 0

@@ -3,4 +3,12 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["draining_server", "ending", "garbage", "seat", "server", "uvicorn_websocket"]
+__all__ = [
+    "cores",
+    "draining_server",
+    "ending",
+    "garbage",
+    "seat",
+    "server",
+    "uvicorn_websocket",
+]

@@ -55,8 +55,8 @@ def settled(announce: Callable[[str], None]) -> Callable[[str], None]:
     return ready
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind the server's address before anything is loaded.
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address, and takes no connections yet.
 
     The protocol number matters: asyncio switches Nagle's algorithm off only for sockets that say
     they are TCP, and with it on small events wait for the client's next packet.
@@ -78,21 +78,29 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def listener_of(settings: Settings) -> socket.socket:
-    """Bind the address that the settings name.
+def listener_of(host: str, port: int, backlog: int | None = None) -> socket.socket:
+    """Bind the address that the settings name, before anything is loaded.
+
+    Args:
+        host: A name or an address of this machine.
+        port: TCP port; 0: the system chooses one.
+        backlog: How many connections may wait until they are accepted, from now on; None: none
+            are taken yet.
 
     Raises:
         ConfigError: It cannot be used.
     """
-    server = settings.server
     try:
-        return listen(server.host, server.port)
+        listener = bound_socket(host, port)
+        if backlog is not None:
+            listener.listen(backlog)
+        return listener
     except OSError as error:
         raise ConfigError(
             _(
                 "{host}:{port} cannot be used ({reason}). Choose another "
                 "address with --port or --host."
-            ).format(host=server.host, port=server.port, reason=system_reason(error))
+            ).format(host=host, port=port, reason=system_reason(error))
         ) from error
 
 

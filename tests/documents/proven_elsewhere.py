@@ -61,8 +61,8 @@ _BY_PROOF: dict[str, str] = {
     "models_http/test_places.py": "providers/in_process/engine_work.py",
     "models_http/test_sound_files.py": "models_http/encoders.py",
     "models_http/test_speech.py": (
-        "models_http/connection.py models_http/making.py models_http/refusals.py "
-        "models_http/speech_request.py models_http/writing.py"
+        "models_http/connection.py models_http/refusals.py models_http/server_sent_events.py "
+        "models_http/speech_request.py models_http/synthesis.py"
     ),
     "models_http/test_transcription.py": "models_http/transcripts.py",
     "serving/calls/test_offers.py": "serving/multipart.py",
@@ -131,8 +131,8 @@ _BY_PROOF: dict[str, str] = {
     "conformance/test_d7_wrong_paths.py": "serving/wrong_paths.py",
     "conformance/test_d9_console.py": "wire/console_events.py",
     "test_main.py": (
-        "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
-        "serving/public_routes.py"
+        "serving/http_errors.py serving/lifecycle.py serving/process/cores.py "
+        "serving/process/server.py serving/public_routes.py"
     ),
     "providers/in_process/test_stoppable_session.py": "providers/in_process/stopping.py",
     "serving/test_first_downloads.py": (

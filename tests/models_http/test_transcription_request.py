@@ -41,7 +41,7 @@ def test_lists_and_flags_are_read():
     assert request.languages == ("en", "de-AT")
     assert request.keywords == ("Bo",)
     assert (request.logprobs, request.stream, request.prompt) == (True, False, "请")
-    assert request.shape == "verbose_json"
+    assert request.response_format == "verbose_json"
 
 
 def test_events_are_json():
@@ -70,7 +70,7 @@ def test_one_language_stands_before_several():
 def test_what_is_not_said_is_left_to_the_server():
     request = read_transcription_request(form(*USUAL), b"b")
     assert (request.languages, request.prompt, request.keywords) == ((), None, ())
-    assert (request.shape, request.logprobs, request.stream) == ("json", False, False)
+    assert (request.response_format, request.logprobs, request.stream) == ("json", False, False)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from config import Settings, load_settings
 from main import create_app
 from pipeline_manager import PipelineManager
 from serving.open_sessions import OpenSessions
-from serving.process.server import listen
+from serving.process.server import bound_socket
 from serving.process.uvicorn_websocket import server_config
 
 SCRIPTED: dict[str, dict[str, Any]] = {
@@ -92,7 +92,7 @@ async def serving(
     Yields:
         The port.
     """
-    listener = listen("127.0.0.1", port)
+    listener = bound_socket("127.0.0.1", port)
     server = uvicorn.Server(server_config(app, settings or scripted_settings()))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     ready = asyncio.Event()

@@ -19,7 +19,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from providers import running_pipeline
 from serving import open_sessions
 from serving.process.draining_server import DrainingServer
-from serving.process.server import listen
 from tests.providers.hanging import HANGS
 from tests.providers.own_backends import SegmentSTT
 from tests.support.running_server import plain_http, scripted_settings
@@ -226,7 +225,7 @@ async def test_each_signal_leaves_less_time_and_an_early_one_counts() -> None:
     )
     server.handle_exit(signal.SIGTERM, None)
     async with asyncio.timeout(20):
-        await server.serve(sockets=[listen("127.0.0.1", 0)])
+        await server.serve(sockets=[bound_socket("127.0.0.1", 0)])
     assert steps == [115, 5, 10, 0]
 
 

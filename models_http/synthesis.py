@@ -14,12 +14,11 @@ from audio.pcm import duration_ms
 from audio.time_stretch import TimeStretch
 from models_http.engines import Engine
 from models_http.places import Seat
-from models_http.refusals import Refusal, failed
+from models_http.refusals import failed
 from providers.base import ProviderFailure, TTSProvider
-from session.ports import FailureReason
 
 
-class Making:
+class Synthesis:
     """One text being spoken: 16-bit mono PCM at 24 kHz."""
 
     def __init__(
@@ -32,7 +31,7 @@ class Making:
             seat: The call's seat, where it waits for its place.
             text: What to say.
             voice: One of its voices.
-            speed: Pace, at constant pitch.
+            speed: Pace, at constant pitch; 1 is the voice's own.
         """
         self._engine = engine
         self._seat = seat
@@ -48,7 +47,10 @@ class Making:
         self._task = asyncio.create_task(self._make(text, voice, speed), name="speech")
 
     async def take(self, least: int) -> bytes:
-        """Return what has been made, once it is so many bytes, or the last; nothing: it is over.
+        """Return what has been made and not been taken; nothing: the text is spoken.
+
+        Args:
+            least: Bytes to wait for, unless the end comes first.
 
         Raises:
             Refusal: The voice failed.
@@ -89,17 +91,12 @@ class Making:
                     async with asyncio.timeout(limit_s):
                         piece = await anext(pieces, None)
                 except TimeoutError:
-                    raise self._silent(limit_s) from None
+                    raise self._engine.late(f"it has made nothing for {limit_s:g} s") from None
                 if piece is None:
                     break
                 limit_s = patience.next_s
                 self._add(pace.push(piece))
         self._add(pace.flush())
-
-    def _silent(self, limit_s: float) -> Refusal:
-        label = self._engine.provider.label
-        message = f"TTS {label} failed: it has made nothing for {limit_s:g} s (tts.timeout_s)."
-        return failed(FailureReason(message, "provider_unreachable", stage="TTS"))
 
     def _add(self, pcm: bytes) -> None:
         if not pcm:
