@@ -60,6 +60,7 @@ try:
     from serving.recording.recorder import Recorder
     from serving.refused import Refused
     from serving.resuming import Resuming
+    from serving.root_text import RootText
     from serving.silent_services import warning_of_silent_services
     from serving.stacks import Stacks
     from serving.store.shared import SharedStore
@@ -191,13 +192,14 @@ def create_app(
         app.add_api_websocket_route(path, endpoint.at(service))
         app.add_api_websocket_route(f"{path}/translations", endpoint.at(service, translates=True))
     wrong = WrongPaths(endpoint, settings.server.ws_path)
+    root = RootText(wrong, settings.server)
     if settings.server.console:
         app.include_router(
             console_routes(settings, access, stacks, lifecycle, lambda: calls.why_none)
         )
-        app.router.default = ConsolePage(wrong, settings.server)
+        app.router.default = ConsolePage(root, settings.server)
     else:
-        app.router.default = wrong
+        app.router.default = root
     app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
     app.exception_handler(Refused)(request_refused)

@@ -1,7 +1,7 @@
 """The console's page at `/`, and its files under `/console/`, from the package (§D.9).
 
 They load nothing from any other host and run nothing but their own files. Clients that do not ask
-for HTML are answered at `/` as on every other path without a route (`serving/wrong_paths.py`).
+for HTML are told the addresses at `/` (`serving/root_text.py`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tests.support.server_process import server_process, under_uvicorn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-WRONG = ["/", "/realtime", "/v1/realtime/", "//v1/realtime", "/v1", "/v1/chat/completions"]
+WRONG = ["/realtime", "/v1/realtime/", "//v1/realtime", "/v1", "/v1/chat/completions"]
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -60,7 +60,26 @@ async def test_whatever_the_method_the_right_path_is_named(
         assert (await http.head(f"{server.http}{path}")).status_code == 404
 
 
-@pytest.mark.parametrize("path", [*WRONG, "/v1/models", "/health", "/v1/realtime/calls"])
+async def test_the_root_tells_the_addresses_in_one_line(server: RunningServer) -> None:
+    async with plain_http(base_url=server.http) as http:
+        told = await http.get("/?model=gpt-realtime", headers={"Host": "voice.example:81"})
+        assert (told.status_code, told.headers["Content-Type"]) == (
+            200,
+            "text/plain; charset=utf-8",
+        )
+        [line] = told.text.splitlines()
+        assert "ws://voice.example:81/v1/realtime; " in line
+        assert line.endswith("http://voice.example:81/")
+        assert (await http.head("/")).status_code == 200
+        for method in METHODS[1:]:
+            check((await http.request(method, "/")).json()["error"], "/")
+    settings = scripted_settings(server={"console": False, "ws_path": "/chosen/realtime"})
+    async with running(settings) as without, plain_http() as http:
+        line = (await http.get(without.http)).text
+        assert line.endswith(f"ws://127.0.0.1:{without.port}/chosen/realtime\n")
+
+
+@pytest.mark.parametrize("path", ["/", *WRONG, "/v1/models", "/health", "/v1/realtime/calls"])
 async def test_a_handshake_is_refused_with_the_right_path(
     server: RunningServer, path: str, lines: list[str]
 ) -> None:

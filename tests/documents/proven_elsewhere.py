@@ -128,7 +128,7 @@ _BY_PROOF: dict[str, str] = {
     "serving/calls/test_call_ids.py": "serving/access/signing.py",
     "conformance/test_d7_model_names.py": "serving/model_names.py",
     "serving/test_stacks.py": "providers/shared.py serving/voice_list.py",
-    "conformance/test_d7_wrong_paths.py": "serving/wrong_paths.py",
+    "conformance/test_d7_wrong_paths.py": "serving/root_text.py serving/wrong_paths.py",
     "conformance/test_d9_console.py": "wire/console_events.py",
     "test_main.py": (
         "serving/http_errors.py serving/lifecycle.py serving/process/cores.py "

@@ -46,13 +46,13 @@ async def raw_status(server: RunningServer, path: str) -> int:
         return int((await loop.sock_recv(wire, 100)).split()[1])
 
 
-async def test_a_browser_gets_the_page_and_other_clients_are_told_the_right_path(server):
+async def test_a_browser_gets_the_page_and_other_clients_a_line_of_text(server):
     page = await asked(server, "/", **BROWSER)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert '<script type="module" src="/console/js/main.js">' in page.text
     other = await asked(server, "/", Accept="*/*")
-    assert other.status_code == 404
-    assert "/v1/realtime?model=NAME" in other.json()["error"]["message"]
+    assert (other.status_code, other.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    assert f"ws://127.0.0.1:{server.port}/v1/realtime" in other.text
     assert (await asked(server, "/", "POST", **BROWSER)).status_code == 404
 
 
@@ -146,8 +146,9 @@ async def test_files_answer_no_other_method(server):
 
 async def test_switched_off_nothing_of_it_is_there():
     async with running(scripted_settings(server={"console": False})) as server:
+        root = await asked(server, "/", **BROWSER)
+        assert root.text.endswith(f"ws://127.0.0.1:{server.port}/v1/realtime\n")
         for method, path in (
-            ("GET", "/"),
             ("GET", "/console/js/main.js"),
             ("GET", "/console/state"),
             ("POST", "/console/check"),

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from providers import running_pipeline
 from serving import open_sessions
 from serving.process.draining_server import DrainingServer
+from serving.process.server import bound_socket
 from tests.providers.hanging import HANGS
 from tests.providers.own_backends import SegmentSTT
 from tests.support.running_server import plain_http, scripted_settings
