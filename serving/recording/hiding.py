@@ -74,7 +74,7 @@ class KnownKeys:
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
-        """Hide these keys."""
+        """Hide these keys; of those that are part of others, the others come first."""
         self._keys = [json.dumps(key)[1:-1].encode() for key in keys if key]
 
     def hidden(self, line: bytes) -> bytes:

@@ -70,7 +70,8 @@ class Recorder:
         self._folder: Path = config.dir
         self._config = config
         self._metrics = metrics
-        self._keys = KnownKeys(_keys_of(settings))
+        # A key that is a word, as local servers are given one, may be in any sentence.
+        self._keys = KnownKeys(key for key in settings.key_texts() if not is_word(key))
         self._new: deque[_Recording] = deque()
         self._open: list[_Recording] = []
         """Those that are written; the thread's alone."""
@@ -198,18 +199,3 @@ class Recorder:
         oldest = time.time() - self._config.keep_days * _DAY_S
         most = self._config.keep_mib * 2**20
         self._full = tidy(self._folder, oldest, most) > most
-
-
-def _keys_of(settings: Settings) -> set[str]:
-    server = settings.server
-    keys: set[str] = {key.get_secret_value() for key in server.api_keys}
-    if server.secret is not None:
-        keys.add(server.secret.get_secret_value())
-    stacks = [settings, *(settings.of_stack(name) for name in settings.stacks)]
-    for stack in stacks:
-        for stage in (stack.stt, stack.llm, stack.tts):
-            # What says so of a key was masked before it came here.
-            keys.update(key for key in stage.secrets() if not is_word(key))
-        if stack.upstream.api_key is not None:
-            keys.add(stack.upstream.api_key.get_secret_value())
-    return keys

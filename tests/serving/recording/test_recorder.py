@@ -24,6 +24,7 @@ from tests.support.server_process import Process, started
 from tests.support.wire_client import client, speech
 
 KEY = "a-key-of-the-server-itself"
+OWN_TOKEN = "Operator-token-4711-of-an-mcp-server"
 LIMITED = (
     "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); "
     "sys.argv[0] = 'main.py'; runpy.run_path('main.py', run_name='__main__')"
@@ -138,7 +139,10 @@ async def test_keys_are_in_no_line(tmp_path: Path) -> None:
     settings = scripted_settings(
         recording={"dir": tmp_path},
         server={"api_keys": [KEY]},
-        mcp={"allowed_hosts": ["mcp.example"]},
+        mcp={
+            "allowed_hosts": ["mcp.example"],
+            "servers": {"own": {"url": "http://127.0.0.1:9/", "authorization": OWN_TOKEN}},
+        },
     )
     key, token, header = "sk-abcdefghijklmnopqrstuvwx", "token-of-a-server", "secret-in-a-header"
     tool = {
@@ -153,7 +157,7 @@ async def test_keys_are_in_no_line(tmp_path: Path) -> None:
         async with client(server.url, additional_headers=headers) as wire:
             for given in (tool, {**other, "headers": None}):
                 await wire.send("session.update", session={"type": "realtime", "tools": [given]})
-            await wire.say(f"my keys are {KEY} and {key}")
+            await wire.say(f"my keys are {KEY}, {key} and {OWN_TOKEN}")
             await wire.until("response.done")
             await wire.socket.send(f'{{"authorization": "{token}", "headers": {{"a": "{header}"')
             await wire.until("error")
@@ -162,9 +166,9 @@ async def test_keys_are_in_no_line(tmp_path: Path) -> None:
             while (await http.get(url)).json()["active_sessions"]:
                 pass
     (text,) = (path.read_text() for path in files(tmp_path) if path.suffix == ".jsonl")
-    for secret in (KEY, key, token, header, "in-a-query"):
+    for secret in (KEY, key, OWN_TOKEN, token, header, "in-a-query"):
         assert secret not in text
-    assert "my keys are *** and ***" in text
+    assert "my keys are ***, *** and ***" in text
 
 
 async def test_a_full_disk_ends_the_recording_and_not_the_session(tmp_path: Path) -> None:
