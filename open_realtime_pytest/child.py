@@ -1,6 +1,7 @@
 """Runs the server for the tests of the process that started this one, and ends with it.
 
-That process holds the other end of the standard input. When it has ended, however, that is closed.
+That process holds the other end of this one's standard input, which the system closes when it ends,
+even if it was killed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""A peer whose connection is lost when a test's script says so, or whose session's time is up.
+"""A peer whose connection is lost, or whose session's time is up, when a test's script says so.
 
-Clients are tested with what seldom happens: it is counted here, behind which event.
+So clients are tested with what seldom happens. The script counts events of the server; here it is
+told of each, and what it wants happens behind that event.
 """
 
 from __future__ import annotations
@@ -8,18 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Literal
 
 from peers.base import Peer, PeerGone
 from peers.tapped import Tap, TappedPeer
 from session.effects import OutputAudio
 from session.reports import PlaybackReport
+from testing.script import Fault
 from testing.virtual_clock import VirtualClock
 from wire.dialect import Dialect
 from wire.envelope import ServerEvent
 from wire.response_events import OutputAudioDelta
 
-Fault = Literal["drop", "expire"]
 Faults = Callable[[str], Fault | None]
 """Is told the type of each event that is sent, and returns what happens behind it."""
 
@@ -46,7 +46,7 @@ class FaultyPeer(TappedPeer):
             dialect: See `TappedPeer`.
             faults: Says what happens.
             expire: Ends the session as if its time were up.
-            plays: Whether audio travels apart from the events, which it then is none of.
+            plays: Whether audio travels as sound: then it is no event, and is not counted.
             clock: The session's clock, which goes as far as the audio; None: the machine's.
         """
         super().__init__(peer, tap, dialect)
@@ -55,6 +55,7 @@ class FaultyPeer(TappedPeer):
         self._plays = plays
         self._clock = clock
         self._lost = False
+        """Whether nothing more reaches the client."""
 
     async def pace(self, audio_s: float) -> None:
         """Slow the client if it sends too fast; by a virtual clock it never does."""

@@ -1,4 +1,4 @@
-"""The line at `/` for who does not ask for HTML, such as curl: where the server's doors are (§D.7)."""
+"""The line at `/` for who does not ask for HTML, such as curl: where the API is (§D)."""
 
 from __future__ import annotations
 

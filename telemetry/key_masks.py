@@ -16,7 +16,7 @@ from typing import TextIO
 from settings.masks import HIDDEN, masked
 
 _IN_TEXT = re.compile(
-    r"""(?P<name>\?)(?!\*\*\*(?:[\s'"]|$))\S+
+    r"""(?P<query>\?)(?!\*\*\*(?:[\s'"]|$))\S+
     |(?P<scope>query_string':[ ]b)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")
     |(?P<key>\b(?:api(?:-|%2d)key|authorization)=(?:bearer(?:\s|%20|\+)+)?
       |openai-insecure-api-key\.)[^\s,;'"]+""",
@@ -61,7 +61,7 @@ def without_keys(text: str) -> str:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    kept = found["name"] or found["scope"] or found["key"]
+    kept = found["query"] or found["scope"] or found["key"]
     return f"{kept}'{HIDDEN}'" if found["scope"] else f"{kept}{HIDDEN}"
 
 

@@ -66,6 +66,7 @@ class _Waiting:
 
     wanted: Wanted
     missing: float
+    """How many of them have not come yet."""
     there: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, told: dict[str, Any]) -> None:
@@ -89,7 +90,7 @@ def light(value: Any) -> Any:
 
 
 def _now() -> float:
-    """Return the session's time, which may be one that stands still."""
+    """Return the session's time in seconds, which may be that of a virtual clock."""
     return asyncio.get_running_loop().time()
 
 
@@ -106,6 +107,7 @@ class SessionJournal:
     delta_type: str = OutputAudioDelta.type
     """What those of the server are called there."""
     began: float = field(default_factory=_now)
+    """In seconds of the session's clock."""
     events: list[dict[str, Any]] = field(default_factory=list)
     left_out: int = 0
     """Events beyond `MOST_EVENTS`."""

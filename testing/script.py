@@ -30,6 +30,7 @@ from testing.rules import (
 Spoken = Answers | Calls | Fails | Stalls
 """What the model does."""
 Fault = Literal["drop", "expire"]
+"""What happens to a session: its connection is lost, or its time is up."""
 UNHEARD = "hello there"
 """What is understood of a turn of which the script says nothing."""
 

@@ -21,14 +21,16 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
 REACTION_S = 0.05
-"""Real seconds in which a client may answer what it was sent before the clock jumps."""
+"""Real seconds of quiet that are left to a client, to answer what it was sent, before a jump."""
 STREAM_S = 0.25
-"""The same for a client that is sending audio: a pause of its own is not one of the speaker."""
+"""The same for a client that is sending audio: that its next piece is late is no silence of the
+speaker."""
 FAR_S = 60.0
 """What is further away when it is begun is not jumped to: nobody waits for a session's lifetime."""
 _BEGIN_S = 1000.0
+"""What the clock begins with."""
 _DIGITS = 6
-"""Microseconds: what is due at the same time is so however that was added up."""
+"""Decimal places of a time, in seconds: two sums of the same delays are the same moment."""
 
 _T = TypeVar("_T")
 _in_session: ContextVar[bool] = ContextVar("in_session", default=False)
@@ -175,7 +177,7 @@ class _QuietSelector(selectors.DefaultSelector):
         super().__init__()
         self._loop = loop
         self._quiet_since: float | None = None
-        """When the client was heard last, in the machine's time; None: it is being waited for."""
+        """Since when nothing has come, in the machine's time; None: something came just now."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         came = super().select(0)

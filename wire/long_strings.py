@@ -31,7 +31,7 @@ _SHOWN = 1500
 any field of limited length allows, so that validation still refuses it."""
 _PIECE = 256 * 1024
 """Characters decoded at a time; a multiple of 4. It takes about 1 ms."""
-_MARK = 33
+MARK_CHARS = 33
 """Characters at the end of a stand-in that no other string has."""
 MAX_HEAD = 128
 """Characters in which a data URI's comma has to come."""
@@ -127,7 +127,7 @@ def put_back(event: BaseModel, cut: Mapping[str, str], limit: int) -> Steps[None
     """
     others = 0
     for owner, name, stand_in in _strings(event):
-        escaped = cut.get(stand_in[-_MARK:])
+        escaped = cut.get(stand_in[-MARK_CHARS:])
         if escaped is None:
             continue
         text = yield from _unescaped(escaped, in_one_line=name in _BINARY_FIELDS)

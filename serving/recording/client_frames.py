@@ -17,12 +17,8 @@ from flow.steps import at_once
 from serving.recording.hiding import without_secrets, without_words
 from settings.masks import HIDDEN
 from wire.errors import ProtocolError
-from wire.long_strings import cut_long
+from wire.long_strings import MARK_CHARS, cut_long
 from wire.strict_json import read_json
-
-_MARK = 33
-"""Characters at the end of a stand-in of a long string, by which it is known."""
-
 
 _KEYS = re.compile(
     r"""(?P<name>"(?:authorization|api_key|client_secret)"\s*:\s*"|"headers"\s*:\s*\{)[^"}]*(?:"[^"}]*)*""",
@@ -69,5 +65,5 @@ def _marked(value: Any, marks: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_marked(inner, marks) for inner in value]
     if isinstance(value, str):
-        return marks.get(value[-_MARK:], value)
+        return marks.get(value[-MARK_CHARS:], value)
     return value

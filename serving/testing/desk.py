@@ -1,4 +1,8 @@
-"""The script and the journal of a server under test, and what they have to do with its sessions."""
+"""Brings the script and the journal of a server under test together with its sessions.
+
+The routes of a test (`routes.py`) write the script and read the journal here; the server asks here
+which stages, which tap, which faults and which clock its sessions have.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +25,14 @@ from wire.translation_events import AppendSourceAudio
 
 
 class Desk:
-    """What a test says and reads."""
+    """The script that a test writes, and the journal that it reads."""
 
     def __init__(self) -> None:
         """Start with an empty script and an empty journal."""
         self.script = Script()
         self.journal = Journal()
         self._connections = 0
-        """How many there were since the last reset."""
+        """How many WebSockets were opened since the last reset."""
 
     @property
     def clock(self) -> VirtualClock | None:
@@ -37,14 +41,18 @@ class Desk:
         return loop.clock if isinstance(loop, VirtualClockLoop) else None
 
     def random(self) -> Random:
-        """Return what the next connection has in place of chance."""
+        """Return what the next connection draws its ids from: the same each time, by its number."""
         self._connections += 1
         return Random(self._connections)
 
     def manager(self, settings: Settings) -> PipelineManager | None:
-        """Return the default stack's pipelines: the script is each stage that no setting names.
+        """Return the default stack's pipelines: the script plays each stage that is not set.
 
-        None: an upstream is in their place.
+        Args:
+            settings: The configuration.
+
+        Returns:
+            The pipelines; None: an upstream is in their place, as without a test.
 
         Raises:
             ProviderSetupError: A provider that is named cannot work as configured.
