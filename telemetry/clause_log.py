@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from loguru import logger
-
 from flow.file_pace import FilePace
 from session.ports import FailureReason
 from settings.stacks import DEFAULT_STACK
 from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace
+from telemetry.turn_lines import log_over
 from telemetry.turn_log import TurnLog
 from telemetry.turn_record import ClauseStage, Stage, TurnRecord
 
@@ -104,33 +103,27 @@ class ClauseLog(TurnLog):
             {} if start is None else {stage: at - start for stage, at in clause.moments.items()}
         )
         self._metrics.clause_over(outcome, stages)
+        reached: dict[Stage, float] = dict(stages.items())
+        code = error.code if error else None
         if self._note is not None:
             age_s = 0.0 if start is None else time.monotonic() - start
-            reached: dict[Stage, float] = dict(stages.items())
-            code = error.code if error else None
-            ids = (self._session_id, clause_id, None, outcome)
-            self._note(TurnRecord(*ids, time.time() - age_s, reached, code))
-        bound = logger.bind(
-            event="clause",
+            record = TurnRecord(
+                session_id=self._session_id,
+                response_id=clause_id,
+                item_id=None,
+                outcome=outcome,
+                started_at=time.time() - age_s,
+                stages=reached,
+                error_code=code,
+            )
+            self._note(record)
+        log_over(
+            "clause",
+            f"{self._session_id} {clause_id} {outcome}",
+            reached,
+            error.for_log if error else None,
+            code,
             session_id=self._session_id,
             clause_id=clause_id,
             outcome=outcome,
-            **{f"{stage}_ms": round(s * 1000, 1) for stage, s in stages.items()},
-            **({"error_code": error.code} if error else {}),
         )
-        told = ", ".join(
-            f"{stage.replace('_', ' ')} {s * 1000:.0f} ms" for stage, s in stages.items()
-        )
-        line = ": ".join(
-            part
-            for part in (
-                f"{self._session_id} {clause_id} {outcome}",
-                told,
-                error.for_log if error else "",
-            )
-            if part
-        )
-        if error:
-            bound.warning(line)
-        else:
-            bound.info(line)

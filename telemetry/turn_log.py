@@ -22,6 +22,7 @@ from settings.stacks import DEFAULT_STACK
 from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
+from telemetry.turn_lines import call_fields, call_words, log_over
 from telemetry.turn_record import STAGES, Stage, TurnRecord
 from wire.event_record import FailureBody, ResponseBody, ServerEvent
 from wire.response_events import (
@@ -91,6 +92,7 @@ class TurnLog:
         self._speculated = 0
         self._discarded = 0
         self._tracing: object = None
+        """`tracing` of the session's settings, as it was logged last."""
 
     def tracing(self, response_id: str | None = None) -> TracingContext | None:
         """Return the context of Pipecat's spans; None: no tracing.
@@ -155,7 +157,7 @@ class TurnLog:
             if self._speculated
             else ""
         )
-        figures = {} if call is None else _measured(call)
+        figures = {} if call is None else call_fields(call)
         came, made = self.counted
         if call is not None:
             self._metrics.all.call_over(call)
@@ -171,7 +173,7 @@ class TurnLog:
             **figures,
         ).info(
             f"{self._session_id} closed after {seconds:.1f} s, {self._turns_taken} {came} and "
-            f"{self._responses} {made}{waste}{_written(figures)}: {reason}"
+            f"{self._responses} {made}{waste}{call_words(figures)}: {reason}"
         )
 
     def appended(self, audio_s: float) -> None:
@@ -357,50 +359,14 @@ class TurnLog:
             self._note(record)
         ids = {"item_id": record.item_id, "response_id": record.response_id}
         known = {name: value for name, value in ids.items() if value}
-        bound = logger.bind(
-            event="response" if record.response_id else "turn",
+        log_over(
+            "response" if record.response_id else "turn",
+            " ".join([record.session_id, *known.values(), record.outcome]) + self._on,
+            record.stages,
+            reason or None,
+            record.error_code,
             session_id=record.session_id,
             stack=self._stack,
             **known,
             outcome=record.outcome,
-            **{f"{stage}_ms": round(s * 1000, 1) for stage, s in record.stages.items()},
-            **({"error_code": record.error_code} if reason else {}),
         )
-        stages = ", ".join(
-            f"{stage.replace('_', ' ')} {seconds * 1000:.0f} ms"
-            for stage, seconds in record.stages.items()
-        )
-        line = ": ".join(
-            part
-            for part in (
-                " ".join([record.session_id, *known.values(), record.outcome]) + self._on,
-                stages,
-                reason,
-            )
-            if part
-        )
-        if reason:
-            bound.warning(line)
-        else:
-            bound.info(line)
-
-
-def _measured(call: CallFigures) -> dict[str, float]:
-    """Return what was measured of a call, by the names of the log."""
-    loss = None if call.loss is None else call.loss * 100
-    figures = {
-        "loss_percent": loss,
-        "jitter_ms": call.jitter_ms,
-        "round_trip_ms": call.round_trip_ms,
-        "concealed_ms": call.concealed_ms,
-    }
-    return {name: round(value, 1) for name, value in figures.items() if value is not None}
-
-
-def _written(figures: dict[str, float]) -> str:
-    """Return the figures of a call as a part of a line: `, loss 0.4 %, jitter 3.1 ms`."""
-    words = (name.rsplit("_", 1) for name in figures)
-    return "".join(
-        f", {what.replace('_', ' ')} {figures[f'{what}_{unit}']:g} {unit.replace('percent', '%')}"
-        for what, unit in words
-    )

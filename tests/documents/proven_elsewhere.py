@@ -148,7 +148,7 @@ _BY_PROOF: dict[str, str] = {
         "serving/operator_routes.py serving/reachability.py telemetry/shared_counts.py"
     ),
     "telemetry/test_tracing.py": "telemetry/otel_tracing.py telemetry/wordless_spans.py",
-    "telemetry/test_turn_log.py": "telemetry/turn_record.py",
+    "telemetry/test_turn_log.py": "telemetry/turn_lines.py telemetry/turn_record.py",
     "documents/test_wheel.py": "settings/installation.py",
     "requirements/test_set_up.py": (
         "settings/package_installer.py settings/pip_settings.py settings/requirement_files.py"
