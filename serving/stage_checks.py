@@ -15,7 +15,7 @@ from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
 from config import ConfigError, LLMConfig, STTConfig, TTSConfig
-from hearing.word_errors import compare
+from hearing.word_errors import WordErrors, compare
 from providers.base import (
     LLMProvider,
     Provider,
@@ -129,18 +129,22 @@ async def check_recogniser(
     label = provider.label
     if isinstance(heard.result, FailureReason):
         return Verdict("STT", config.provider, label, error=heard.result)
-    if not speech.pcm:
-        result = _("heard a second of silence: no voice to listen to")
-        return Verdict("STT", config.provider, label, heard.took_ms, result)
-    result = _("heard “{text}”").format(text=heard.result)
-    if speech.lifelike and provider.lifelike and judged:
-        found = compare(speech.text, heard.result)
-        result += _(": {right} of {said} words right").format(right=found.right, said=found.said)
-        if not found.understood:
-            return Verdict("STT", config.provider, label, error=_misheard(label, speech, result))
-    elif not heard.result:
+    understood = True
+    result = _("heard a second of silence: no voice to listen to")
+    if speech.pcm:
+        understood = bool(heard.result)
+        result = _("heard “{text}”").format(text=heard.result)
+        if speech.lifelike and provider.lifelike and judged:
+            found = compare(speech.text, heard.result)
+            understood = found.understood
+            result += _right_words(found)
+    if not understood:
         return Verdict("STT", config.provider, label, error=_misheard(label, speech, result))
     return Verdict("STT", config.provider, label, heard.took_ms, result)
+
+
+def _right_words(found: WordErrors) -> str:
+    return _(": {right} of {said} words right").format(right=found.right, said=found.said)
 
 
 def _misheard(label: str, speech: Speech, result: str) -> FailureReason:
@@ -185,7 +189,7 @@ async def check_model(
         result += _("; it was given no audio: there was no voice to listen to")
     if error is None and hears and judged and speech.lifelike:
         found = compare(speech.text, said)
-        result += _(": {right} of {said} words right").format(right=found.right, said=found.said)
+        result += _right_words(found)
         if not found.right:
             error = _deaf(label, speech, shown)
     verdict = Verdict("LLM", config.provider, label, made.first_text_ms, result)
