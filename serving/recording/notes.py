@@ -48,7 +48,7 @@ class Spoken(NamedTuple):
     format: AudioFormat
 
 
-class Heard(NamedTuple):
+class InputFormat(NamedTuple):
     """The format in which the client's audio comes from now on."""
 
     format: AudioFormat
@@ -100,7 +100,7 @@ class Backlog:
         return self.noted - self.taken > self._most
 
 
-Note = Appended | Came | Sent | Spoken | Heard | TurnOver | Silenced | Closed | Overflowed
+Note = Appended | Came | Sent | Spoken | InputFormat | TurnOver | Silenced | Closed | Overflowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +111,5 @@ class About:
     began: float
     """Unix time in seconds."""
     header: dict[str, Any]
-    heard: AudioFormat
+    input_format: AudioFormat
     """The format in which the client's audio comes at first."""

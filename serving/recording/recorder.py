@@ -115,9 +115,11 @@ class Recorder:
             "stages": admitted.stack.pipelines.describe(),
             "redacted": self._config.redact,
         }
-        heard = AudioFormat() if isinstance(config, TranslationSettings) else config.input_format
+        input_format = (
+            AudioFormat() if isinstance(config, TranslationSettings) else config.input_format
+        )
         tap = SessionTap(now, admitted.dialect(), config.media, self._backlog)
-        self._new.append(_Recording(About(config.id, began, header, heard), tap))
+        self._new.append(_Recording(About(config.id, began, header, input_format), tap))
         self._wake.set()
         return tap
 

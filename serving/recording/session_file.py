@@ -26,7 +26,7 @@ from serving.recording.notes import (
     Appended,
     Came,
     Closed,
-    Heard,
+    InputFormat,
     Note,
     Overflowed,
     Sent,
@@ -66,7 +66,7 @@ class SessionFile:
             about: What is recorded.
             keys: What must not stand in any line.
             redact: Whether to leave out what is said.
-            form: How audio is written.
+            form: The file format of its audio.
             most_bytes: Bytes that the recording may have.
 
         Raises:
@@ -75,7 +75,7 @@ class SessionFile:
         self._keys = keys
         self._redact = redact
         self._most_bytes = most_bytes
-        self._heard = about.heard
+        self._input_format = about.input_format
         self._run: list[Appended] = []
         """Appends that came one after the other, and are not written yet."""
         self.stem, self._file = _created(folder, about)
@@ -102,8 +102,8 @@ class SessionFile:
                 continue
             self._end_run(lines)
             match note:
-                case Heard(audio_format):
-                    self._heard = audio_format
+                case InputFormat(audio_format):
+                    self._input_format = audio_format
                 case Overflowed():
                     raise TooSlow("the disk takes less than the sessions make")
                 case Closed(ms, reason):
@@ -111,7 +111,7 @@ class SessionFile:
                     ended = True
                 case _:
                     lines.append(self._line(note))
-            if not isinstance(note, Heard):
+            if not isinstance(note, InputFormat):
                 self._ms = note.ms
         self._end_run(lines)
         self._write(b"".join(self._keys.hidden(line) for line in lines))
@@ -160,7 +160,9 @@ class SessionFile:
         if not self._run:
             return
         run, self._run = self._run, []
-        placed = self._placed("user", b"".join([one.audio.audio for one in run]), self._heard)
+        placed = self._placed(
+            "user", b"".join([one.audio.audio for one in run]), self._input_format
+        )
         pieces = [(ms, len(audio), event_id) for ms, (audio, event_id) in run]
         lines.append(rows.appended(pieces, placed))
         self._ms = run[-1].ms

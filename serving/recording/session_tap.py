@@ -18,7 +18,7 @@ from serving.recording.notes import (
     Backlog,
     Came,
     Closed,
-    Heard,
+    InputFormat,
     Note,
     Overflowed,
     Sent,
@@ -74,7 +74,7 @@ class SessionTap:
         if isinstance(event, SessionCreated | SessionUpdated):
             heard = event.session.get("audio", {}).get("input", {}).get("format")
             if heard is not None:
-                self._note(Heard(AudioFormat.read(heard)), 0)
+                self._note(InputFormat(AudioFormat.read(heard)), 0)
         if isinstance(event, TranslatedAudioDelta):
             for one in written:
                 text = serialize({**one, "delta": ""}).encode()

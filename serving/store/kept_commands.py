@@ -21,6 +21,7 @@ NO_STATE = b""
 ANOTHERS = 0
 """The answer to who writes a conversation, or shows life, when another session has it, or none."""
 KNOWN = 1
+"""That answer when the session has it, and nobody asks for it."""
 ASKED_FOR = 2
 """That answer when somebody asks for the conversation, and has to know whether its client lives."""
 
@@ -62,14 +63,14 @@ return {KNOWN}
 """
 _SAVE = f"""{_CLOCK}
 if owner and owner ~= ARGV[1] then
-  return 0
+  return {ANOTHERS}
 end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'dies', now + ARGV[2], 'state', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 {_KNOWN}"""
 _LIVE = f"""{_CLOCK}
 if owner ~= ARGV[1] then
-  return 0
+  return {ANOTHERS}
 end
 redis.call('HSET', KEYS[1], 'dies', now + ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])

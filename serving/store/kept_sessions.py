@@ -26,12 +26,12 @@ from serving.store.sealing import Sealing, Unreadable
 WRITE_S = 1.0
 """Seconds between two writes of a conversation that changes."""
 LIVE_EVERY = 2
-"""Every how many of these a session shows life that has not changed."""
+"""Every how many writes a session that has not changed shows life."""
 LOOK_S = 0.5
 """Seconds between two looks whether the session that has a conversation is over, or alive."""
 ANSWER_S = 2.0
-"""Seconds in which the client of a session shows life when another connection wants to go on with
-it: longer than radio takes that wakes up."""
+"""Seconds within which a client has to answer a ping when another connection wants to go on with
+its session: longer than the radio of a telephone takes to wake up."""
 WAIT_S = 7.0
 """Most seconds that a client waits for a conversation that another session has: longer than that
 takes to be dead (`kept_commands.ALIVE_MS`), shorter than the 10 s that clients wait for their
@@ -74,8 +74,6 @@ class KeptSession:
         """Whether somebody may resume it."""
         self.client: Client | None = None
         """Who has it; None: nobody is connected yet."""
-        self.asking = False
-        """Whether the client is being asked for a sign of life."""
         self._snapshot: Callable[[], State] | None = None
         """Returns the session as it is now; None: it has not begun."""
         self._wake = wake
@@ -123,8 +121,10 @@ class KeptSessions:
         self._kept_ms = round(kept_s * 1000)
         self._sessions: set[KeptSession] = set()
         self._wake = asyncio.Event()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking: dict[KeptSession, asyncio.Task[None]] = {}
+        """Whose clients are being asked for a sign of life."""
         self._round = 0
+        """How often they were written so far."""
 
     async def claim(self, digest: bytes) -> KeptSession | None:
         """Take over the conversation of a client secret, or begin to keep one.
@@ -177,7 +177,7 @@ class KeptSessions:
         try:
             yield
         finally:
-            ended = [writing, *self._asking]
+            ended = [writing, *self._asking.values()]
             for task in ended:
                 task.cancel()
             await asyncio.wait(ended)
@@ -246,24 +246,20 @@ class KeptSessions:
 
     def _ask(self, kept: KeptSession) -> None:
         """Find out whether a session's client is there: somebody asks for its conversation."""
-        if kept.asking or kept.over:
+        if kept in self._asking or kept.over:
             return
-        kept.asking = True
         task = asyncio.create_task(self._prove(kept), name="ask a client for life")
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        self._asking[kept] = task
+        task.add_done_callback(lambda _task: self._asking.pop(kept))
 
     async def _prove(self, kept: KeptSession) -> None:
-        try:
-            # One that is about to be connected was there a moment ago.
-            if kept.client is None or await kept.client.answers(ANSWER_S):
-                prove = kept_commands.prove(self._sealing.name(kept.digest), kept.owner)
-                with suppress(StoreAway):
-                    await self._store.ask("keep", prove)
-            else:
-                kept.client.give_up("it does not answer, and is back on another connection")
-        finally:
-            kept.asking = False
+        # One that is about to be connected was there a moment ago.
+        if kept.client is None or await kept.client.answers(ANSWER_S):
+            prove = kept_commands.prove(self._sealing.name(kept.digest), kept.owner)
+            with suppress(StoreAway):
+                await self._store.ask("keep", prove)
+        else:
+            kept.client.give_up("it does not answer, and is back on another connection")
 
     async def _sealed(self, kept: KeptSession) -> bytes:
         """Return the state of a session, sealed; nothing, if it is too long to be kept."""
