@@ -129,11 +129,12 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "serving/installing.py",
         "serving/missing.py",
     ),
-    "tests/serving/test_resuming.py": (
+    "tests/serving/resuming/test_servers_that_end.py": (
         "main.py",
         "serving/*.py",
         "serving/store/*.py",
         "session/keeping.py",
+        "tests/serving/resuming/*.py",
     ),
     "tests/settings/test_silent_libraries.py": (
         "requirements.txt",

@@ -7,11 +7,15 @@ provider: such tests survive a restructuring of the modules.
 from __future__ import annotations
 
 _BY_PROOF: dict[str, str] = {
-    "conformance/test_b13_mcp_tools.py": (
-        "session/following.py session/mcp.py session/mcp_calls.py session/mcp_items.py "
-        "session/mcp_lists.py session/mcp_offer.py session/mcp_output.py session/mcp_settings.py "
-        "session/mcp_tools.py wire/mcp_events.py wire/mcp_fields.py"
+    "conformance/test_b13_mcp_answers.py": "session/following.py",
+    "conformance/test_b13_mcp_calls.py": (
+        "session/mcp_calls.py session/mcp_output.py wire/mcp_events.py"
     ),
+    "conformance/test_b13_mcp_lists.py": (
+        "session/mcp.py session/mcp_items.py session/mcp_lists.py session/mcp_settings.py "
+        "wire/mcp_fields.py"
+    ),
+    "conformance/test_b13_mcp_offers.py": "session/mcp_offer.py session/mcp_tools.py",
     "open_realtime_pytest/test_plugin.py": (
         "open_realtime_pytest/child.py open_realtime_pytest/double.py "
         "open_realtime_pytest/process.py"
@@ -22,9 +26,10 @@ _BY_PROOF: dict[str, str] = {
     ),
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
-    "e2e/test_own_processors.py": (
-        "answering/processed_answer.py answering/response_chains.py hearing/recognition_chains.py"
+    "e2e/test_failing_processors.py": (
+        "answering/response_chains.py hearing/recognition_chains.py"
     ),
+    "e2e/test_own_processors.py": "answering/processed_answer.py",
     "own_processors/test_places.py": "settings/own_modules.py settings/processor_settings.py",
     "providers/in_process/test_downloads.py": "providers/in_process/soundness.py",
     "recordings/test_command.py": "recordings/__main__.py recordings/show.py",
@@ -199,8 +204,9 @@ _BY_PROOF: dict[str, str] = {
     "serving/store/test_leases.py": (
         "serving/store/lease_commands.py serving/store/link.py serving/store/shared.py"
     ),
-    "serving/test_resuming.py": (
-        "serving/store/kept_commands.py serving/store/kept_sessions.py serving/store/sealing.py"
+    "serving/resuming": (
+        "serving/resuming.py serving/store/kept_commands.py serving/store/kept_sessions.py "
+        "serving/store/sealing.py"
     ),
     "upstream/test_passing_on.py": "providers/links/passing_on.py",
     "upstream/test_loading.py": (
