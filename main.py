@@ -49,8 +49,9 @@ try:
     from serving.http_errors import access_denied, request_refused
     from serving.installing import install, refuse_incomplete, start_again
     from serving.lifecycle import Lifecycle
+    from serving.listening import Listener, Listening
     from serving.ollama_offer import find_ollama
-    from serving.open_sessions import Listener, OpenSessions
+    from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
     from serving.process.cores import shared_cores
     from serving.process.seat import ALONE, Seat, check_temporary_files, seats
@@ -128,6 +129,9 @@ def create_app(
     recorder = Recorder(settings, metrics) if settings.recording.dir is not None else None
     listeners: list[Listener] = [recorder.listen] if recorder is not None else []
     listeners += [desk.listen] if desk is not None else []
+    listening = Listening(listeners)
+    if desk is not None:
+        listening = Listening(listeners, desk.faults, lambda: desk.clock)
     sessions = OpenSessions(
         settings,
         lifecycle,
@@ -135,9 +139,7 @@ def create_app(
         tracer,
         tool_servers,
         store.leases,
-        listeners,
-        None if desk is None else desk.faults,
-        (lambda: None) if desk is None else (lambda: desk.clock),
+        listening,
     )
     calls = Calls(settings, sessions, lifecycle, seat.worker)
     admission = Admission(settings, stacks, access, lifecycle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,14 +12,12 @@ from loguru import logger
 
 from config import LimitsConfig, Settings
 from peers.base import NotConnected, Peer, PeerGone
-from peers.faulty import Faults, FaultyPeer
-from peers.tapped import Tap, TappedPeer, Taps
-from realtime_session import RealtimeSession
 from serving.admission import Admitted
 from serving.http_errors import not_ready
 from serving.lifecycle import Lifecycle
+from serving.listening import Listening
 from serving.refused import Refused
-from serving.resuming import keep, noting
+from serving.session_transport import transport_of
 from serving.store.leases import Lease, Leases, TooMany
 from session.ports import CloseReason
 from telemetry.call_figures import CallFigures
@@ -27,17 +25,12 @@ from telemetry.clause_log import ClauseLog
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
-from testing.virtual_clock import VirtualClock
 from tool_servers.servers import McpServers
 from translation.settings import TranslationSettings
 from translation.transport import TranslationTransport
 from transport import RealtimeTransport
 from wire.envelope import error_event
 from wire.errors import ProtocolError
-from wire.media import Media
-
-Listener = Callable[[Admitted], Tap | None]
-"""Returns what listens to a session that begins; None: nothing does."""
 
 _DONE = {CloseReason.CLIENT_DONE, CloseReason.EXPIRED}
 """Why a session is over for good."""
@@ -115,9 +108,7 @@ class OpenSessions:
         tracer: Tracer | None = None,
         tool_servers: McpServers | None = None,
         leases: Leases | None = None,
-        listeners: Sequence[Listener] = (),
-        faults: Callable[[Admitted], Faults] | None = None,
-        clock: Callable[[], VirtualClock | None] = lambda: None,
+        listening: Listening | None = None,
     ) -> None:
         """Prepare.
 
@@ -128,10 +119,7 @@ class OpenSessions:
             tracer: Where turns are traced; None: nowhere.
             tool_servers: The MCP servers that sessions may use; None: those of the settings.
             leases: Count the sessions of a key over all servers; None: each process for itself.
-            listeners: Are asked, of every session, for what listens to it.
-            faults: Is asked, of every session that something listens to, for what says which faults
-                it has; None: none has any.
-            clock: Returns the sessions' own clock; None: they have the machine's.
+            listening: What listens to the sessions; None: nothing does.
         """
         self._settings = settings
         self._leases = leases
@@ -139,9 +127,7 @@ class OpenSessions:
         self._metrics = metrics
         self._tracer = tracer
         self._tool_servers = tool_servers or McpServers(settings)
-        self._listeners = listeners
-        self._faults = faults
-        self._clock = clock
+        self._listening = listening or Listening()
         self._places: set[Place] = set()
         self._guests: set[Guest] = set()
         self._fewer = asyncio.Event()
@@ -285,22 +271,22 @@ class OpenSessions:
         place.task = asyncio.current_task()
         config = admitted.config
         trace = self._tracer.session() if self._tracer is not None else None
-        translates = isinstance(config, TranslationSettings)
-        tap = self._tap(admitted)
+        tap = self._listening.tap(admitted)
         note = tap.turn_over if tap is not None else None
+        translates = isinstance(config, TranslationSettings)
         log = (ClauseLog if translates else TurnLog)(
             config.id, self._metrics, trace, admitted.stack.name, note
         )
         own = peer if call is None else call.client
         if tap is not None:
-            peer = self._tapped(admitted, place, peer, tap)
+            peer = self._listening.tapped(admitted, peer, tap, place.expire)
         log.opened(admitted.client, admitted.label, call.call_id if call is not None else None)
         # Only a server that stops cancels a session.
         reason = CloseReason.SERVER_STOPS.value
         try:
             if call is not None:
                 await call.connected()
-            place.transport = self._transport(admitted, log, peer, own)
+            place.transport = transport_of(admitted, log, peer, own, self._tool_servers)
             reason = await place.transport.run()
             if isinstance(place.transport, RealtimeTransport):
                 _note_end(admitted, place.transport)
@@ -321,51 +307,6 @@ class OpenSessions:
             log.closed(reason, call.figures() if call is not None and connected else None)
             if tap is not None:
                 tap.closed(reason)
-
-    def _tap(self, admitted: Admitted) -> Tap | None:
-        """Return what listens to a session; None: nothing does."""
-        taps = [tap for listener in self._listeners if (tap := listener(admitted)) is not None]
-        return Taps(taps) if len(taps) > 1 else next(iter(taps), None)
-
-    def _tapped(self, admitted: Admitted, place: Place, peer: Peer, tap: Tap) -> TappedPeer:
-        """Return a session's client, with `tap` in between."""
-        dialect = admitted.dialect()
-        if self._faults is None:
-            return TappedPeer(peer, tap, dialect)
-        plays = admitted.config.media is Media.TRACKS
-        faults = self._faults(admitted)
-        clock = self._clock()
-        return FaultyPeer(peer, tap, dialect, faults, place.expire, plays=plays, clock=clock)
-
-    def _transport(
-        self, admitted: Admitted, log: TurnLog, peer: Peer, opener: Peer
-    ) -> RealtimeTransport | TranslationTransport:
-        """Build what runs a session.
-
-        Args:
-            admitted: The session.
-            log: Its log.
-            peer: Its client, with those that listen in.
-            opener: The client alone.
-        """
-        config = admitted.config
-        if isinstance(config, TranslationSettings):
-            assert isinstance(log, ClauseLog)
-            return TranslationTransport(config, admitted.stack.pipelines, log, peer)
-        send = peer.told_by(opener) if isinstance(peer, TappedPeer) else opener.send
-        observe = send if admitted.observes else None
-        notify = send if admitted.notices else None
-        session = RealtimeSession(config, admitted.resumed)
-        if admitted.resumed is not None:
-            log.resumed(len(admitted.resumed.items))
-        if admitted.kept is not None:
-            keep(admitted.kept, session, config)
-        tool_servers = self._tool_servers.session()
-        pipelines = admitted.stack.pipelines
-        note, passed = noting(admitted.kept), admitted.passed
-        return RealtimeTransport(
-            session, pipelines, log, peer, observe, notify, tool_servers, note, passed
-        )
 
     async def refuse(self, refusal: Refused, client: str, peer: Peer) -> None:
         """Tell a client whose connection is accepted why it gets no session, and close."""

@@ -99,7 +99,7 @@ class Recorder:
             await asyncio.to_thread(thread.join)
 
     def listen(self, admitted: Admitted) -> SessionTap:
-        """Begin to record a session (`serving.open_sessions.Listener`)."""
+        """Begin to record a session (`serving.listening.Listener`)."""
         config = admitted.config
         translates = isinstance(config, TranslationSettings)
         began, now = time.time(), time.monotonic()

@@ -37,6 +37,7 @@ PROVES = (
     "serving/open_sessions.py",
     "serving/public_routes.py",
     "serving/resuming.py",
+    "serving/session_transport.py",
     "serving/websocket_route.py",
     "serving/process/*.py",
     "serving/store/*.py",

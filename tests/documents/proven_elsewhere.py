@@ -20,7 +20,7 @@ _BY_PROOF: dict[str, str] = {
         "open_realtime_pytest/child.py open_realtime_pytest/double.py "
         "open_realtime_pytest/process.py"
     ),
-    "serving/testing/test_routes.py": "serving/testing/desk.py",
+    "serving/testing/test_routes.py": "serving/listening.py serving/testing/desk.py",
     "testing/test_virtual_clock.py": (
         "serving/testing/virtual_sessions.py settings/virtual_clock.py wire/dates.py"
     ),
@@ -148,7 +148,9 @@ _BY_PROOF: dict[str, str] = {
         "serving/command_line.py serving/recital.py serving/stage_trials.py"
     ),
     "serving/test_stack_check_verdicts.py": "serving/check_verdicts.py serving/stage_checks.py",
-    "serving/process/test_draining_server.py": "serving/open_sessions.py serving/process/ending.py",
+    "serving/process/test_draining_server.py": (
+        "serving/open_sessions.py serving/process/ending.py serving/session_transport.py"
+    ),
     "telemetry/test_metrics.py": (
         "serving/operator_routes.py serving/reachability.py telemetry/shared_counts.py"
     ),
