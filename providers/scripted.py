@@ -20,6 +20,7 @@ from pipecat.frames.frames import (
     LLMTextFrame,
     TranscriptionFrame,
 )
+from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.services.tts_service import TTSService
@@ -134,7 +135,7 @@ class ScriptedLLM(LLMProvider):
     def __init__(self, config: LLMConfig) -> None:
         self.script = parse_options("llm", config, LLMScript)
 
-    def create(self, request: ResponseRequest) -> AnsweringModel:
+    def create(self, request: ResponseRequest) -> LLMService:
         """Build the model of one response."""
         return _ScriptedLLMService(self.script, request)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from config import Settings
 from tests.deploy.compositions import COMPOSITIONS, OWN
 from tests.deploy.helm import NAME, merged, one, rendered
+from tests.support.ports import free_port
 from tests.support.running_server import plain_http
 
 ANSWERS = {
@@ -97,13 +97,6 @@ async def answering(status: int) -> AsyncIterator[int]:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

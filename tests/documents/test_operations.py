@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import ssl
 import tomllib
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +21,7 @@ from websockets.typing import Subprotocol
 from config import Settings
 from telemetry.metrics import Metrics
 from tests.support.places import ROOT
+from tests.support.ports import free_port
 from tests.support.running_server import running, scripted_settings
 from tests.support.wire_client import client
 
@@ -137,13 +137,6 @@ def caddy(folder: Path, port: int, upstream: int) -> list[str]:
         f"{{\nadmin off\nauto_https off\nstorage file_system {folder}\n}}\n{text}"
     )
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ import asyncio
 import re
 import shutil
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,18 +15,12 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.places import ROOT
+from tests.support.ports import free_port
 from tests.support.running_server import plain_http
 from tests.support.server_process import Process, server_process
 from tests.support.wire_client import WireClient, client, denial
 
 SHARED = {"REALTIME_SERVER__SECRET": "a secret of all replicas", "REALTIME_SERVER__DRAIN_S": "600"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def documented(servers: list[Process], folder: Path, port: int) -> Path:

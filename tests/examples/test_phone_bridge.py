@@ -7,7 +7,6 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +27,7 @@ from audio.g711 import decode, encode
 from audio.pcm import read_wav
 from tests.examples.programs import EXAMPLES, LOUD, PATIENCE_S, refused_python, said, serving
 from tests.support.places import DATA
+from tests.support.ports import free_port
 from tests.support.running_server import plain_http, running, scripted_settings
 
 TOKEN = "12345"
@@ -84,13 +84,6 @@ class Bridge:
 
     def stream(self, headers: dict[str, str]) -> Any:
         return connect(f"ws://127.0.0.1:{self.port}/stream", additional_headers=headers)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 @asynccontextmanager

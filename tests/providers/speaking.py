@@ -49,14 +49,6 @@ async def failure(wire: WireClient) -> dict[str, Any]:
     return error
 
 
-def free_port() -> int:
-    """A loopback port on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def mute_server() -> AsyncIterator[int]:
     """A port that takes connections and never answers."""

@@ -26,8 +26,9 @@ from tests.providers.fakes.elevenlabs import KEY, FakeElevenLabs
 from tests.providers.fakes.openai_speech import FakeSpeech
 from tests.providers.fakes.realtime_transcription import fake_transcription_sessions
 from tests.providers.model_vendors import ANTHROPIC, GOOGLE, OLLAMA, OPENAI, Vendor
-from tests.providers.speaking import free_port, mute_server
+from tests.providers.speaking import mute_server
 from tests.support.fake_openai import FakeOpenAI
+from tests.support.ports import free_port
 from tests.support.running_server import SCRIPTED, serving
 
 SHORT_S = 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,16 +15,10 @@ from config import load_settings
 from pipeline_manager import pipelines_for
 from providers.links.passing_on import HEADER, MOST
 from tests.support.fake_realtime import fake_realtime
+from tests.support.ports import free_port
 from tests.support.running_server import SCRIPTED, RunningServer, running, scripted_settings
 from tests.support.upstream_stack import before, upstream_settings
 from tests.support.wire_client import client, speech
-
-
-def free_port() -> int:
-    """Return a port of which nobody listens at the moment."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 @asynccontextmanager

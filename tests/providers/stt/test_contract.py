@@ -20,7 +20,7 @@ from tests.providers.recogniser_vendors import (
     talking,
     turn,
 )
-from tests.providers.speaking import free_port
+from tests.support.ports import free_port
 from tests.support.wire_client import WireClient
 
 each_vendor = pytest.mark.parametrize("vendor", RECOGNISERS, ids=lambda vendor: vendor.name)

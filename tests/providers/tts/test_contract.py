@@ -18,10 +18,11 @@ from config import VENDOR_KEYS, TTSConfig
 from providers import ProviderSetupError, tts
 from session.ports import OPENAI_VOICES
 from tests.providers.fakes.edge import redirect
-from tests.providers.speaking import ANSWER, answer, audio, failure, free_port, mute_server, voice
+from tests.providers.speaking import ANSWER, answer, audio, failure, mute_server, voice
 from tests.providers.stage import running
 from tests.providers.voice_services import Service
 from tests.providers.voice_vendors import CLAUSES, EDGE, ELEVENLABS, VOICES, Voice
+from tests.support.ports import free_port
 from tests.support.wire_client import WireClient
 
 each_vendor = pytest.mark.parametrize("vendor", VOICES, ids=lambda vendor: vendor.name)

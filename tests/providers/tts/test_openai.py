@@ -10,9 +10,10 @@ from pipecat.frames.frames import (
 
 from config import TTSConfig
 from providers.tts.openai import OpenAICompatibleTTS
-from tests.providers.speaking import failure, free_port, mute_server, voice
+from tests.providers.speaking import failure, mute_server, voice
 from tests.providers.stage import running
 from tests.providers.voice_vendors import OPENAI
+from tests.support.ports import free_port
 
 
 async def test_a_server_that_takes_no_part_times_out(monkeypatch):

@@ -10,8 +10,9 @@ from config import TTSConfig
 from providers import tts
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from session.ports import OPENAI_VOICES
-from tests.providers.speaking import answer, failure, free_port, voice
+from tests.providers.speaking import answer, failure, voice
 from tests.support.fake_openai import FakeOpenAI
+from tests.support.ports import free_port
 from tests.support.running_server import serving
 
 KOKORO = ["af_alloy", "af_heart", "am_echo", "bm_fable", "jf_alpha", "zf_xiaobei"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +21,7 @@ from pipeline_manager import PipelineManager
 from tests.support.calls_server import CallsServer, Sideband
 from tests.support.fake_calls import FakeClient, fake_calls
 from tests.support.keys import KEY
+from tests.support.ports import free_port
 from tests.support.rtc_caller import Caller, calling
 from tests.support.running_server import (
     SCRIPTED,
@@ -192,13 +192,6 @@ async def test_a_folder_with_too_long_a_path_is_told_with_the_remedy(tmp_path: P
 
 
 # --- replicas -----------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

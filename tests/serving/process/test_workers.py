@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from serving.access.client_secrets import ClientSecrets
 from tests.providers.crowded import LET, LOADS, MARK
 from tests.providers.hanging import HANGS
 from tests.support.places import ROOT
+from tests.support.ports import free_port
 from tests.support.running_server import plain_http
 from tests.support.wire_client import client
 
@@ -125,22 +125,34 @@ def test_a_later_worker_that_cannot_start_ends_all_too(tmp_path: Path) -> None:
     assert complaints.count("another process has the model") == 1
 
 
+def slow_workers(count: int, port: int, mark: Path) -> subprocess.Popen[str]:
+    """Start workers of which the first serves, and the others load until a file lets them."""
+    slow = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:SlowBeside", MARK: str(mark)}
+    return server("--workers", str(count), "--port", str(port), **slow)
+
+
+async def until_one_loads(mark: Path) -> None:
+    """Wait until the first worker serves, and a further one loads."""
+    async with asyncio.timeout(60):
+        while not mark.with_suffix(LOADS).exists():
+            await asyncio.sleep(0.01)
+
+
+async def ended(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    await asyncio.to_thread(process.communicate, timeout=30)
+
+
 @pytest.mark.long
 @needs_proc
 async def test_a_worker_that_loads_takes_no_connection_away_from_one_that_serves(
     tmp_path: Path,
 ) -> None:
-    mark = tmp_path / "taken"
-    slow = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:SlowBeside", MARK: str(mark)}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = server("--workers", "2", "--port", str(port), **slow)
+    mark, port = tmp_path / "taken", free_port()
+    process = slow_workers(2, port, mark)
     address = f"ws://127.0.0.1:{port}"
     try:
-        async with asyncio.timeout(60):
-            while not mark.with_suffix(LOADS).exists():
-                await asyncio.sleep(0.01)
+        await until_one_loads(mark)
         first, second = workers(process.pid)
         async with plain_http(base_url=f"http://127.0.0.1:{port}") as http:
             for _ in range(20):
@@ -156,8 +168,7 @@ async def test_a_worker_that_loads_takes_no_connection_away_from_one_that_serves
             async with alone(worker, [first, second]):
                 assert (await health(address))["status"] == "healthy"
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.communicate, timeout=30)
+        await ended(process)
     assert process.returncode == 0
 
 
@@ -166,16 +177,11 @@ async def test_a_worker_that_loads_takes_no_connection_away_from_one_that_serves
 async def test_where_the_only_worker_that_serves_has_ended_one_that_loads_says_so(
     tmp_path: Path,
 ) -> None:
-    mark = tmp_path / "taken"
-    slow = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:SlowBeside", MARK: str(mark)}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = server("--workers", "3", "--port", str(port), **slow)
+    mark, port = tmp_path / "taken", free_port()
+    process = slow_workers(3, port, mark)
     try:
+        await until_one_loads(mark)
         async with asyncio.timeout(60):
-            while not mark.with_suffix(LOADS).exists():
-                await asyncio.sleep(0.01)
             serving = min(workers(process.pid))
             os.kill(serving, signal.SIGKILL)
             await gone([serving], process.pid)
@@ -187,8 +193,7 @@ async def test_where_the_only_worker_that_serves_has_ended_one_that_loads_says_s
         await asyncio.to_thread(banner_of, process)
         assert (await health(f"ws://127.0.0.1:{port}"))["status"] == "healthy"
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.communicate, timeout=30)
+        await ended(process)
     assert process.returncode == 0
 
 
@@ -408,8 +413,7 @@ async def two_workers(**extra: str) -> AsyncIterator[tuple[str, subprocess.Popen
         assert found is not None
         yield found[0], process
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.communicate, timeout=30)
+        await ended(process)
 
 
 async def health(address: str) -> dict[str, Any]:

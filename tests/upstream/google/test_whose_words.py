@@ -59,6 +59,14 @@ async def heard(service: FakeLive, calls: int) -> None:
     )
 
 
+async def heard_beside(service: FakeLive, wire: WireClient) -> None:
+    """Speak a turn that nobody answers: a connection beside the answering one hears it, too."""
+    await begin(wire)
+    service.silent = True
+    await commit(wire)
+    await heard(service, 2)
+
+
 async def transcribed(wire: WireClient, turns: int) -> None:
     """Wait until so many turns have their words, and none has failed."""
     while len(wire.of(TRANSCRIBED)) < turns:
@@ -334,10 +342,7 @@ async def test_half_a_transcript_fails_if_no_other_can_be_had():
 
 async def test_a_whole_transcript_is_told_though_another_connection_had_words_first():
     async with live_stack() as (service, _server, wire):
-        await begin(wire)
-        service.silent = True
-        await commit(wire)
-        await heard(service, 2)
+        await heard_beside(service, wire)
         await half(wire, service.calls[1])
         # It hangs from here on.
         service.silent = False
@@ -349,10 +354,7 @@ async def test_a_whole_transcript_is_told_though_another_connection_had_words_fi
 
 async def test_a_connection_beside_that_writes_nothing_is_not_waited_for():
     async with live_stack() as (service, _server, wire):
-        await begin(wire)
-        service.silent = True
-        await commit(wire)
-        await heard(service, 2)
+        await heard_beside(service, wire)
         service.silent = False
         await wire.send("response.create")
         assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS
@@ -383,10 +385,7 @@ async def test_a_connection_beside_that_breaks_leaves_the_turn_to_the_one_that_a
 @pytest.mark.parametrize("again", [True, False])
 async def test_a_connection_beside_that_breaks_is_replaced_once(again):
     async with live_stack() as (service, _server, wire):
-        await begin(wire)
-        service.silent = True
-        await commit(wire)
-        await heard(service, 2)
+        await heard_beside(service, wire)
         service.silent = again
         service.calls[1].abort()
         if again:
