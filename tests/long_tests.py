@@ -29,6 +29,22 @@ _INSTALLING = (
     "settings/pip_settings.py",
     "settings/requirement_files.py",
 )
+_CONSOLE = (
+    "console/*",
+    "console/*/*",
+    "console/*/*/*",
+    "peers/*.py",
+    "peers/webrtc/*.py",
+    "serving/*.py",
+    "serving/calls/*.py",
+    "serving/console/*.py",
+    "session/*.py",
+    "tests/console/*.js",
+    "tests/console/*.py",
+    "tests/support/browser.py",
+    "transport.py",
+    "wire/*.py",
+)
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "tests/benchmarks/test_benchmarks.py": ("benchmarks/*.py",),
     "tests/benchmarks/test_compare.py": ("benchmarks/*.py",),
@@ -41,6 +57,8 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "docs/scaling.md",
     ),
     "tests/benchmarks/test_quality.py": ("benchmarks/quality*.py", "providers/*/*.py"),
+    "tests/console/test_obstacles.py": _CONSOLE,
+    "tests/console/test_talking.py": _CONSOLE,
     "tests/container/test_compositions.py": ("compose.yaml", "deploy/compose/*", "Dockerfile"),
     "tests/container/test_image.py": (
         ".dockerignore",
@@ -64,6 +82,13 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "serving/*.py",
         "serving/process/*.py",
         "serving/store/*.py",
+    ),
+    "tests/deploy/test_values.py": (
+        "config.py",
+        "deploy/kubernetes/*",
+        "deploy/kubernetes/templates/*",
+        "settings/*.py",
+        "tests/deploy/*.py",
     ),
     "tests/documents/test_contributing.py": (
         "CONTRIBUTING.md",
@@ -92,6 +117,17 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "serving/process/*.py",
     ),
     "tests/models_http/test_command.py": ("models_http/*.py", "serving/process/*.py"),
+    "tests/open_realtime_pytest/test_plugin.py": (
+        "open_realtime_pytest/*.py",
+        "serving/testing/*.py",
+        "testing/*.py",
+    ),
+    "tests/own_processors/test_places.py": (
+        "main.py",
+        "own_processors/*.py",
+        "settings/own_modules.py",
+        "settings/processor_settings.py",
+    ),
     "tests/providers/tts/test_packaged_kokoro.py": ("providers/*.py", "providers/tts/*.py"),
     "tests/requirements/test_set_up.py": (*_INSTALLING, "tests/requirements/*.py"),
     "tests/serving/access/test_url_keys.py": (

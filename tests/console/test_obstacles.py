@@ -6,6 +6,8 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.console.talks import (
     ANSWERING,
     BOTH,
@@ -30,6 +32,8 @@ from tests.support.keys import KEY, WRONG, guarded
 from tests.support.running_server import running, scripted_settings
 from tests.support.server_process import server_process
 from tests.support.wire_client import client
+
+pytestmark = pytest.mark.long
 
 QUICK = {"text": "Yes."}
 ANSWER = '{"text": "Yes."}'

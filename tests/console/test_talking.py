@@ -28,6 +28,8 @@ from tests.console.tools import violations
 from tests.support.browser import KEYS
 from tests.support.running_server import running, scripted_settings
 
+pytestmark = pytest.mark.long
+
 LONG = "This is a long answer that goes on and on until somebody talks into it. " * 6
 PICTURE = """
 (async () => {

@@ -13,6 +13,8 @@ from config import VERSION, Settings
 from tests.deploy.compositions import COMPOSITIONS, OWN, SPEECH
 from tests.deploy.helm import CHART, Refused, merged, one, rendered, values_of
 
+pytestmark = pytest.mark.long
+
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 

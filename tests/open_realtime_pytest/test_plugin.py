@@ -211,7 +211,7 @@ def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.Co
     )
 
 
-@pytest.mark.parametrize("processes", ["0", "2"])
+@pytest.mark.parametrize("processes", ["0", pytest.param("2", marks=pytest.mark.long)])
 def test_those_who_test_get_a_server_with_a_script_for_each_test(folder: Path, processes: str):
     (folder / "test_good.py").write_text(GOOD)
     spoken = str(DATA / "flite-slt_s01.wav")
@@ -221,6 +221,7 @@ def test_those_who_test_get_a_server_with_a_script_for_each_test(folder: Path, p
     assert re.search(r"\b13 passed\b", ran.stdout), ran.stdout[-6000:] + ran.stderr[-2000:]
 
 
+@pytest.mark.long
 def test_what_passed_is_shown_where_a_test_fails(folder: Path):
     (folder / "test_bad.py").write_text(BAD)
     shown = run_pytest(folder, "-n", "0", "-vv").stdout
@@ -231,6 +232,7 @@ def test_what_passed_is_shown_where_a_test_fails(folder: Path):
     assert "2 failed, 1 passed" in shown
 
 
+@pytest.mark.long
 def test_a_server_that_has_ended_or_does_not_start_is_told_of(folder: Path):
     (folder / "test_bad.py").write_text(
         BAD + "\ndef test_behind_it(realtime_server):\n    assert False\n"
@@ -246,6 +248,7 @@ def test_a_server_that_has_ended_or_does_not_start_is_told_of(folder: Path):
     assert "There is no STT provider 'nobody'." in shown
 
 
+@pytest.mark.long
 def test_the_server_ends_with_a_process_that_is_killed(folder: Path):
     program = (
         "import sys\n"

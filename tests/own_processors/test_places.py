@@ -130,6 +130,7 @@ async def test_one_in_the_folder_in_which_a_checkout_is_started_is_found(tmp_pat
         assert (await wire.until("response.done"))["response"]["status"] == "completed"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["no_such_module:Filter", f"{PEOPLE}:Unbuildable"])
 @pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["start", "check"])
 async def test_the_program_says_so_in_one_line(name: str, arguments: list[str]):
