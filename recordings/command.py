@@ -1,4 +1,4 @@
-"""`python -m recordings`, or `open-realtime-recordings`: shows what a server has recorded."""
+"""`python -m recordings`, or `open-realtime-recordings`: shows sessions, and plays them again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from recordings import client_test_command, replay_command
 from recordings.reading import BadRecording, Recording, read
 from recordings.show import events, told
 from settings.arguments import PlainParser
@@ -18,7 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line; returns its exit status."""
     parser = PlainParser(
         prog=program_name("recordings"),
-        description=_("Shows sessions that a server has recorded (--record)."),
+        description=_(
+            "Shows sessions that a server has recorded (--record), and plays them again."
+        ),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar=_("COMMAND"))
     show = commands.add_parser("show", help=_("print the conversation, and where its time went"))
@@ -29,19 +32,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     page.add_argument(
         "-o", "--output", metavar=_("PAGE"), type=Path, help=_("where (default: beside the file)")
     )
+    replay_command.add_commands(commands)
+    client_test_command.add_command(commands)
     given = parser.parse_args(argv)
     try:
         recording = read(given.file)
-        if given.command == "page":
+        if recording.cut_off is not None:
+            print(cut_off(given.file, recording.cut_off), file=sys.stderr)
+        if given.command == "replay":
+            return replay_command.replay(recording, given)
+        if given.command == "as-client-test":
+            return client_test_command.client_test(recording, given)
+        if given.command == "script":
+            replay_command.print_script(recording)
+        elif given.command == "page":
             print(write_page(recording, given.output))
         else:
             for line in events(recording) if given.events else told(recording):
                 print(line)
-        if recording.cut_off is not None:
-            print(cut_off(given.file, recording.cut_off), file=sys.stderr)
     except BadRecording as error:
         print(_("error: {error}").format(error=error), file=sys.stderr)
-        return 1
+        plays = given.command in ("replay", "as-client-test")
+        return replay_command.NOT_REPLAYED if plays else 1
     except BrokenPipeError:
         # `| head` has read enough; at its end Python would try to write once more.
         sys.stdout = None

@@ -38,6 +38,8 @@ class Recording:
     """Why the recording stopped before the session ended; None: it did not."""
     cut_off: int | None = None
     """The line behind which the rest is missing; None: it is whole."""
+    ended_ms: float | None = None
+    """When it ended; None: it was cut off."""
 
     @property
     def length_ms(self) -> float:
@@ -75,7 +77,7 @@ def read(path: Path) -> Recording:
         if "end" in row:
             if number != len(lines):
                 raise _bad(path, number + 1, _("stands behind the end of the recording"))
-            return Recording(path, header, rows, row["end"], row.get("stopped"))
+            return Recording(path, header, rows, row["end"], row.get("stopped"), ended_ms=row["t"])
         rows.append(row)
     return Recording(path, header, rows, None, None, len(lines) + (not whole))
 
@@ -109,7 +111,8 @@ def _row(path: Path, number: int, line: str) -> Row:
     sender = row.get("from")
     event = row.get("event")
     known = {
-        "client": "raw" in row or _is_list_of_appends(row) or _is_event(event),
+        # A client's may be without a type, which was refused.
+        "client": "raw" in row or _is_list_of_appends(row) or isinstance(event, dict),
         "server": _is_event(event),
         "server-stage": isinstance(row.get("turn"), dict) or row.get("silenced") is True,
     }

@@ -74,7 +74,9 @@ def _row(row: Row) -> str:
     rest = {name: value for name, value in event.items() if name not in ("type", "event_id")}
     text = json.dumps(rest, ensure_ascii=False)
     audio = f" + {row['audio']['samples']} samples" if isinstance(row.get("audio"), dict) else ""
-    return f"{event['type']}{audio} {text if len(text) <= 300 else text[:300] + '…'}"
+    return (
+        f"{event.get('type', _('no type'))}{audio} {text if len(text) <= 300 else text[:300] + '…'}"
+    )
 
 
 def _said(one: Said, longest: float) -> Iterator[str]:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 
 from recordings.conversation import Said, text_of
 from recordings.reading import BadRecording, Recording, Row
+from recordings.wire_audio import Samples, whole
 from settings.localisation import _
 
 RATE = 24_000
@@ -27,8 +27,6 @@ PEAK_MS = 20
 """Milliseconds that one value of a waveform stands for."""
 _GAP_MS = 250.0
 """How late a piece may come and still follow the one before it: networks are not even."""
-
-Samples = npt.NDArray[np.int16]
 
 
 @dataclass
@@ -107,24 +105,12 @@ class _Tracks:
         try:
             with soundfile.SoundFile(path) as file:
                 rate = int(file.samplerate)
-                samples = _whole(file)
+                samples = whole(file)
         except (soundfile.SoundFileError, OSError) as error:
             raise BadRecording(
                 _("{path}: cannot be read as audio: {error}").format(path=path, error=error)
             ) from None
         return (samples if rate == RATE else soxr.resample(samples, rate, RATE)), rate
-
-
-def _whole(file: Any) -> Samples:
-    """Return all that a file has; one that was cut off ends where it breaks."""
-    blocks: list[Samples] = []
-    try:
-        while len(block := file.read(RATE, dtype="int16", always_2d=True)):
-            blocks.append(block[:, 0])
-    except soundfile.SoundFileError:
-        # The server was killed in the middle of a frame.
-        pass
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
 
 
 def _user(rows: Sequence[Row], tracks: _Tracks) -> list[_Piece]:

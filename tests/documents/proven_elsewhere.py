@@ -33,6 +33,12 @@ _BY_PROOF: dict[str, str] = {
     "own_processors/test_places.py": "settings/own_modules.py settings/processor_settings.py",
     "providers/in_process/test_downloads.py": "providers/in_process/soundness.py",
     "recordings/test_command.py": "recordings/__main__.py recordings/show.py",
+    "recordings/test_client_test.py": "recordings/client_outcome.py",
+    "recordings/test_differences.py": "recordings/pairing.py recordings/ids.py "
+    "recordings/telling.py",
+    "recordings/test_replay_command.py": "recordings/replay.py recordings/posting.py "
+    "recordings/address.py",
+    "recordings/test_timeline.py": "recordings/wire_audio.py",
     "serving/recording/test_hiding.py": "serving/recording/client_frames.py",
     "serving/recording/test_recorder.py": (
         "serving/recording/notes.py serving/recording/rows.py serving/recording/session_file.py "

@@ -118,7 +118,11 @@ def _install_python(client: str) -> str | None:
 
 
 async def run_node(
-    driver: str, *arguments: str, options: Sequence[str] = (), trust: Path | None = None
+    driver: str,
+    *arguments: str,
+    options: Sequence[str] = (),
+    trust: Path | None = None,
+    only: str | None = None,
 ) -> Report:
     """Run a driver of `node/` to its end.
 
@@ -127,6 +131,7 @@ async def run_node(
         arguments: Its arguments.
         options: Options of Node itself.
         trust: A certificate that Node accepts in addition to the usual ones.
+        only: The scenario to run; None: all of them.
     """
     program = NODE / f"{driver}.mjs"
     package = program.parent
@@ -134,7 +139,8 @@ async def run_node(
     if reason:
         pytest.skip(reason)
     command = ("node", *options, str(program), *arguments)
-    return Report(await _drive(command, PATIENCE_S, NODE_EXTRA_CA_CERTS=str(trust or "")))
+    variables = {"NODE_EXTRA_CA_CERTS": str(trust or "")} | _named(only)
+    return Report(await _drive(command, PATIENCE_S, **variables))
 
 
 async def run_python(
@@ -143,6 +149,7 @@ async def run_python(
     part: str = "",
     trust: Path | None = None,
     patience_s: float = PATIENCE_S,
+    only: str | None = None,
 ) -> Report:
     """Run a driver of a client of `python/` to its end.
 
@@ -152,14 +159,19 @@ async def run_python(
         part: The part of the client that is driven, if it has several drivers: `stt`.
         trust: A certificate that it trusts in place of the usual ones.
         patience_s: Seconds after which it is stuck.
+        only: The scenario to run; None: all of them.
     """
     folder, interpreter = _environment(client)
     if reason := _too_large(client, folder) or _install_python(client):
         pytest.skip(reason)
     name = "_".join(filter(None, (client.replace("-", "_"), part)))
     command = (interpreter, "-m", f"tests.foreign_clients.python.drive_{name}", *arguments)
-    variables = {"SSL_CERT_FILE": str(trust)} if trust else {}
+    variables = ({"SSL_CERT_FILE": str(trust)} if trust else {}) | _named(only)
     return Report(await _drive(command, patience_s, **variables))
+
+
+def _named(scenario: str | None) -> dict[str, str]:
+    return {} if scenario is None else {"ONLY_SCENARIO": scenario}
 
 
 async def _drive(command: Sequence[str], patience_s: float, **variables: str) -> list[Line]:

@@ -114,7 +114,8 @@ async def test_the_commands_of_the_document_do_what_it_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = await recorded(tmp_path)
-    commands = re.findall(r"^python -m recordings (.*?)\s+#", DOCUMENT, re.MULTILINE)
+    reading = DOCUMENT.partition("## Reading it\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^python -m recordings (.*?)\s+#", reading, re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
         capsys.readouterr()

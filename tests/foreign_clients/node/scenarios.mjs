@@ -24,7 +24,9 @@ export async function speech() {
 /** Run scenarios, `{name: async (url, say) => ...}`, against the server of the command line. */
 export async function run(scenarios) {
   const url = process.argv[2];
+  const only = process.env.ONLY_SCENARIO;
   for (const [scenario, play] of Object.entries(scenarios)) {
+    if (only && scenario !== only) continue;
     const say = (event, fields = {}) => console.log(JSON.stringify({ scenario, event, ...fields }));
     let timer;
     const late = new Promise((_, reject) => {

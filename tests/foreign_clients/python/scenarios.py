@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import traceback
 import wave
@@ -60,9 +61,11 @@ async def _run(
     bridge: Callable[[str], AbstractAsyncContextManager[T]],
     scenarios: Sequence[Callable[[T, Say], Awaitable[None]]],
 ) -> None:
+    only = os.environ.get("ONLY_SCENARIO")
     async with bridge(url) as place:
         for scenario in scenarios:
-            await _play(place, scenario)
+            if only in (None, scenario.__name__):
+                await _play(place, scenario)
 
 
 async def _play(place: T, scenario: Callable[[T, Say], Awaitable[None]]) -> None:

@@ -1,0 +1,254 @@
+"""What one side says otherwise than it did in the recording: missing, further, other, elsewhere.
+
+Ids and dates do not count, nor how a text or audio is cut into pieces. What is compared beyond that
+is a matter of `ignore`: the words of a model differ each time.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from recordings.ids import Ids
+from recordings.pairing import AT_WILL, Joined, Pairing
+from recordings.timeline import Message
+
+Kind = Literal["missing", "further", "other", "order"]
+IGNORABLE = ("words", "audio", "times", "settings", "usage", "messages", "order")
+"""What `ignore` may name, beside types of events: texts and arguments; how much audio; offsets in
+the audio; sessions' settings; tokens and rate limits; the wording of errors; the order."""
+_DATES = ("expires_at", "created_at", "event_id")
+_WORDS = (
+    *("text", "transcript", "arguments", "delta", "output", "instructions", "name"),
+    *("logprobs",),
+)
+_MESSAGES = ("message",)
+_TIMES = ("audio_start_ms", "audio_end_ms", "seconds")
+_USAGE = ("usage", "rate_limits")
+_SETTINGS = ("session",)
+_ANSWERS = (
+    *("session.updated", "transcription_session.updated", "input_audio_buffer.cleared"),
+    *("conversation.item.truncated", "conversation.item.deleted", "conversation.item.retrieved"),
+)
+_OF_ITEMS = ("conversation.item.added", "conversation.item.done", "conversation.item.created")
+AUDIO_MS = 1.0
+"""What audio may differ by: a part of a sample is cut somewhere."""
+ABSENT = "…absent"
+"""Stands for a field that is not there."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference."""
+
+    kind: Kind
+    type: str
+    """Of the event."""
+    recorded: Message | None
+    """None: there was none."""
+    met: Message | None
+    """None: there is none."""
+    field: str = ""
+    """Its path; empty: it is about the event."""
+    was: Any = None
+    now: Any = None
+    """Both values, or the event behind which it came."""
+    times: int = 1
+    """How often the same is so."""
+
+
+def differences(
+    recorded: Sequence[Message],
+    met: Sequence[Message],
+    *,
+    ignore: Collection[str] = (),
+    ids: Ids | None = None,
+) -> list[Difference]:
+    """Compare what one side said.
+
+    Args:
+        recorded: Its messages in the recording, in order.
+        met: Those of now, in order.
+        ignore: What is not compared: of `IGNORABLE`, or types of events.
+        ids: What is known already of which id is which.
+    """
+    counted = [one for one in recorded if one.type not in ignore]
+    pairing = Pairing(counted, Ids() if ids is None else ids)
+    for one in met:
+        if one.type not in ignore:
+            pairing.take(one)
+    found = [
+        *(Difference("missing", one.type, one, None) for one in pairing.missing),
+        *(Difference("further", one.type, None, one) for one in pairing.further),
+    ]
+    cancelled = {
+        str(was.event["response"].get("id"))
+        for was, now in pairing.pairs
+        if _is_cancelled(was) and was.event is not None and _is_cancelled(now)
+    }
+    for was, now in pairing.pairs:
+        # How much of an answer had come when it was interrupted is a matter of milliseconds.
+        more = ("usage",) if _is_cancelled(was) and _is_cancelled(now) else ()
+        found += _fields(was, now, pairing.ids, {*ignore, *more})
+    found += _pieces(pairing, ignore, cancelled)
+    if "order" not in ignore:
+        places = {one: at for at, one in enumerate(counted)}
+        # When the client is answered is a matter of when it has spoken, which is never the same.
+        for kind in (False, True):
+            ordered = [one for one in pairing.pairs if _answers_client(one[0]) is kind]
+            found += _moved([one for one in ordered if one[0].type not in AT_WILL], places)
+    return sorted(_once(found), key=_place)
+
+
+def _place(one: Difference) -> float:
+    """Return where a difference stands among the others: by its line, or behind all."""
+    return float("inf") if one.recorded is None else one.recorded.line
+
+
+def _answers_client(message: Message) -> bool:
+    """Return whether an event tells no more than that a message of the client has come."""
+    item = (message.event or {}).get("item")
+    if message.type in _OF_ITEMS and isinstance(item, dict):
+        content = item.get("content")
+        parts = content if isinstance(content, list) else []
+        spoken = any(isinstance(one, dict) and one.get("type") == "input_audio" for one in parts)
+        said = item.get("role") in ("user", "system") and not spoken
+        return said or item.get("type") == "function_call_output"
+    return message.type in _ANSWERS
+
+
+def _is_cancelled(message: Message) -> bool:
+    response = (message.event or {}).get("response")
+    return isinstance(response, dict) and response.get("status") == "cancelled"
+
+
+def _fields(was: Message, now: Message, ids: Ids, ignore: Collection[str]) -> Iterator[Difference]:
+    if was.event is None or now.event is None:
+        if was.raw != now.raw:
+            yield Difference("other", was.type, was, now, "", was.raw, now.raw)
+        return
+    for path, one, other in _compared(was.event, ids.recorded(now.event), "", ignore):
+        yield Difference("other", was.type, was, now, path, one, other)
+
+
+def _compared(
+    was: Any, now: Any, path: str, ignore: Collection[str]
+) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        if "left_out" in was:
+            return
+        for name in {**was, **now}:
+            if not _ignored(name, path, ignore):
+                inner = f"{path}.{name}" if path else name
+                yield from _compared(was.get(name, ABSENT), now.get(name, ABSENT), inner, ignore)
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for at, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from _compared(one, other, f"{path}[{at}]", ignore)
+    elif isinstance(was, dict) and "left_out" in was:
+        # A recording has images and audio of items where they came from.
+        return
+    elif was != now:
+        yield path, was, now
+
+
+def _ignored(name: str, path: str, ignore: Collection[str]) -> bool:
+    if name in _DATES and not (name == "event_id" and path):
+        return True
+    groups = {
+        "words": _WORDS,
+        "times": _TIMES,
+        "usage": _USAGE,
+        "settings": _SETTINGS,
+        "messages": _MESSAGES,
+    }
+    for group, names in groups.items():
+        if group in ignore and name in names:
+            # `response.output` is a list of items, and `output` of a call's result is a text.
+            return not (name == "output" and path in ("response", "session.audio", "audio"))
+    return False
+
+
+def _pieces(
+    pairing: Pairing, ignore: Collection[str], cancelled: Collection[str]
+) -> Iterator[Difference]:
+    for part in {**pairing.recorded_lanes, **pairing.met_lanes}:
+        was = pairing.recorded_lanes.get(part, Joined())
+        now = pairing.met_lanes.get(part, Joined())
+        one = was.pieces[0] if was.pieces else None
+        other = now.pieces[0] if now.pieces else None
+        if one is None or other is None:
+            yield Difference("missing" if other is None else "further", part[0], one, other)
+        elif one.carries_audio:
+            response_id = str((one.event or {}).get("response_id"))
+            counts = "audio" not in ignore and response_id not in cancelled
+            if counts and abs(was.audio_ms - now.audio_ms) > AUDIO_MS:
+                yield Difference(
+                    "other", part[0], one, other, "audio", _ms(was.audio_ms), _ms(now.audio_ms)
+                )
+        elif "words" not in ignore and was.text != now.text:
+            yield Difference("other", part[0], one, other, "delta", was.text, now.text)
+
+
+def _ms(ms: float) -> str:
+    return f"{ms:.0f} ms"
+
+
+def _moved(
+    pairs: Sequence[tuple[Message, Message]], places: dict[Message, int]
+) -> Iterator[Difference]:
+    """Yield what came at another place: all but the most that are in the order of the recording."""
+    order = [places[was] for was, _now in pairs]
+    stay = _longest_rise(order)
+    for at, (was, now) in enumerate(pairs):
+        if at in stay:
+            continue
+        earlier = [one for one, _met in pairs[:at] if places[one] > places[was]]
+        later = [one for one, _met in pairs[at + 1 :] if places[one] < places[was]]
+        if earlier:
+            last = max(earlier, key=lambda one: places[one])
+            yield Difference("order", was.type, was, now, "", "before", last.type)
+        elif later:
+            first = min(later, key=lambda one: places[one])
+            yield Difference("order", was.type, was, now, "", "behind", first.type)
+
+
+def _longest_rise(order: Sequence[int]) -> set[int]:
+    """Return the places of a longest rising part of a sequence."""
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for at, value in enumerate(order):
+        place = bisect_left(tails, value)
+        if place == len(tails):
+            tails.append(value)
+            ends.append(at)
+        else:
+            tails[place], ends[place] = value, at
+        before.append(ends[place - 1] if place else -1)
+    stay: set[int] = set()
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        stay.add(at)
+        at = before[at]
+    return stay
+
+
+def _once(found: Sequence[Difference]) -> list[Difference]:
+    """Return each difference of values once: a text that differs does so in six events."""
+    seen: dict[str, int] = {}
+    kept: list[Difference] = []
+    for one in found:
+        if one.kind != "other":
+            kept.append(one)
+            continue
+        key = json.dumps([one.was, one.now, one.field.rpartition(".")[2]], sort_keys=True)
+        if key in seen:
+            first = kept[seen[key]]
+            kept[seen[key]] = Difference(**{**vars(first), "times": first.times + 1})
+        else:
+            seen[key] = len(kept)
+            kept.append(one)
+    return kept

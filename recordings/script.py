@@ -1,0 +1,209 @@
+"""The script that makes a server under test say again what the recorded one has said.
+
+With it a session of production is played again without its model: whatever differs is then the
+server, or the client. The rules are those of `docs/testing.md`, one for each turn and each answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from recordings.pairing import text_of
+from recordings.reading import Row
+from recordings.timeline import Message, Timeline
+from settings.localisation import _
+from testing.script import UNHEARD
+
+LABEL = "script of a test"
+"""What a stage that plays a script is called in a recording."""
+_TEXTS = (
+    *("response.output_text.delta", "response.output_audio_transcript.delta"),
+    *("response.text.delta", "response.audio_transcript.delta"),
+)
+_TRANSCRIBED = "conversation.item.input_audio_transcription"
+_SHORTEST_MS = 200.0
+"""A stage that took less took no time: how long exactly is a matter of the machine."""
+_WRAPPED = re.compile(rf"^(?:STT|LLM|TTS) {LABEL} failed: (.*)\. A rule of the test's script .*$")
+"""What a server makes of a failure that a script wants."""
+
+
+@dataclass
+class _Answer:
+    """What a response said."""
+
+    text: str = ""
+    calls: list[Row] = field(default_factory=list)
+    done: Row | None = None
+    """The response when it was over; None: the recording ended before."""
+    cannot: str = ""
+    """What of it no script can do."""
+
+
+@dataclass(frozen=True)
+class Retold:
+    """A script."""
+
+    rules: list[Row]
+    warnings: list[str]
+    """What cannot be had from it, a line each."""
+
+
+def script(timeline: Timeline) -> Retold:
+    """Return the rules by which a server under test says what the recorded one said."""
+    server = timeline.of("server")
+    delays = _delays(timeline.recording.rows)
+    warnings: list[str] = []
+    if timeline.dialect == "translation":
+        return Retold(_translated(timeline.recording.rows), [])
+    rules = [*_turns(server, delays)]
+    for response_id, answer in _answers(server).items():
+        rule = _rule(answer)
+        if rule is None or answer.cannot:
+            told = _("{response} cannot be had from a script: {why}")
+            why = answer.cannot or _("it says nothing")
+            warnings.append(told.format(response=response_id, why=why))
+        if rule is not None:
+            rules.append(_delayed(rule, delays.get(response_id, {}), "first_text", "transcript"))
+    return Retold([*rules, *_end(timeline, server)], warnings)
+
+
+def is_scripted(timeline: Timeline) -> bool:
+    """Return whether the recorded server itself has played a script with its voice."""
+    stages = timeline.recording.header.get("stages")
+    return isinstance(stages, dict) and stages.get("TTS") == LABEL
+
+
+def _translated(rows: Sequence[Row]) -> list[Row]:
+    """Return what is heard and said in a translation, clause by clause."""
+    rules: list[Row] = []
+    heard = said = ""
+    for row in rows:
+        event = row.get("event") or {}
+        if event.get("type") == "session.input_transcript.delta":
+            heard += str(event.get("delta", ""))
+        elif event.get("type") == "session.output_transcript.delta":
+            said += str(event.get("delta", ""))
+        elif "turn" in row and said.strip():
+            rules += [{"hears": heard.strip()}] if heard.strip() else []
+            rules.append({"answers": said.strip()})
+            heard = said = ""
+    return rules
+
+
+def _turns(server: Sequence[Message], delays: dict[str, Row]) -> list[Row]:
+    """Return what is heard, turn by turn."""
+    heard: dict[str, Row | None] = {}
+    for message in server:
+        event = message.event or {}
+        item_id = str(event.get("item_id", ""))
+        if message.type == "input_audio_buffer.committed":
+            heard.setdefault(item_id, None)
+        elif message.type == f"{_TRANSCRIBED}.completed":
+            rule = {"hears": str(event.get("transcript", ""))}
+            heard[item_id] = _delayed(rule, delays.get(item_id, {}), "transcript")
+        elif message.type == f"{_TRANSCRIBED}.failed":
+            heard[item_id] = {**_failure(event.get("error")), "stage": "stt"}
+    turns = list(heard.values())
+    while turns and turns[-1] is None:
+        turns.pop()
+    # Rules are taken in order, so that a turn of which nothing is told needs one too.
+    return [{"hears": UNHEARD} if turn is None else turn for turn in turns]
+
+
+def _answers(server: Sequence[Message]) -> dict[str, _Answer]:
+    answers: dict[str, _Answer] = {}
+    for message in server:
+        event = message.event or {}
+        response = event.get("response")
+        if message.type == "response.created" and isinstance(response, dict):
+            answers[str(response.get("id"))] = _Answer()
+            continue
+        if message.type == "response.done" and isinstance(response, dict):
+            found = answers.get(str(response.get("id")))
+            if found is not None:
+                found.done = response
+            continue
+        answer = answers.get(str(event.get("response_id")))
+        if answer is None:
+            continue
+        if message.type in _TEXTS:
+            answer.text += text_of(message)
+        elif message.type == "response.output_item.done":
+            _item(answer, event.get("item"))
+    return answers
+
+
+def _item(answer: _Answer, item: Any) -> None:
+    kind = item.get("type") if isinstance(item, dict) else None
+    if kind == "function_call":
+        answer.calls.append({"name": item.get("name"), "arguments": item.get("arguments", "")})
+    elif kind != "message":
+        answer.cannot = _("it has an item of type {kind}").format(kind=kind)
+
+
+def _rule(answer: _Answer) -> Row | None:
+    done = answer.done or {}
+    status, details = done.get("status"), done.get("status_details") or {}
+    if status == "failed":
+        failure = _failure(details.get("error"))
+        return {**failure, "says": answer.text} if answer.text else failure
+    if status in ("cancelled", None):
+        if not answer.text:
+            return {"stalls": 0}
+        return {"stalls": len(answer.text.split(" ")), "answers": answer.text}
+    if answer.calls:
+        said = {"says": answer.text} if answer.text else {}
+        return {"calls": answer.calls, **said}
+    if not answer.text:
+        return None
+    if status == "incomplete" and details.get("reason") == "max_output_tokens":
+        # So that there is something that the client does not want to have.
+        return {"answers": f"{answer.text} …"}
+    if status == "incomplete":
+        answer.cannot = _("it is incomplete: {reason}").format(reason=details.get("reason"))
+    return {"answers": answer.text}
+
+
+def _failure(error: Any) -> Row:
+    error = error if isinstance(error, dict) else {}
+    code = str(error.get("code") or error.get("type") or "")
+    known = code if re.fullmatch(r"[a-z0-9_]{1,64}", code) else "server_error"
+    message = error.get("message")
+    if not isinstance(message, str):
+        return {"fails": known}
+    return {"fails": known, "message": _WRAPPED.sub(r"\1", message)}
+
+
+def _delays(rows: Sequence[Row]) -> dict[str, Row]:
+    """Return the stages of each turn and each response, in ms since the end of the turn."""
+    stages: dict[str, Row] = {}
+    for row in rows:
+        turn = row.get("turn")
+        if isinstance(turn, dict) and isinstance(turn.get("stages"), dict):
+            for name in ("item_id", "response_id"):
+                if turn.get(name):
+                    stages.setdefault(turn[name], turn["stages"])
+    return stages
+
+
+def _delayed(rule: Row, stages: Row, until: str, since: str = "") -> Row:
+    if until not in stages or "fails" in rule:
+        return rule
+    took = stages[until] - (stages.get(since, 0.0) if since else 0.0)
+    return {**rule, "delay_ms": round(took)} if took >= _SHORTEST_MS else rule
+
+
+def _end(timeline: Timeline, server: Sequence[Message]) -> list[Row]:
+    """Return the rule by which the session's time is up where it was."""
+    for at, message in enumerate(server):
+        error = (message.event or {}).get("error")
+        if message.type == "error" and isinstance(error, dict):
+            if error.get("code") != "session_expired" or not at:
+                continue
+            before = server[at - 1].type
+            first = all(one.type != before for one in server[: at - 1])
+            return [{"expires": before if first else at}]
+    return []

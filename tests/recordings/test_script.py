@@ -1,0 +1,173 @@
+"""The script that makes a server say again what a recorded one has said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recordings.reading import Recording, Row
+from recordings.script import Retold, is_scripted, script
+from recordings.timeline import Message, Timeline
+from testing.rules import read_script
+from tests.recordings.sessions import message
+
+
+def retold(*messages: Message, rows: list[Row] | None = None, **header: Any) -> Retold:
+    recording = Recording(Path("x.jsonl"), header, rows or [], None, None)
+    made = script(Timeline(recording, list(messages)))
+    # Whatever it is, it is a script.
+    read_script(made.rules)
+    return made
+
+
+def heard(item_id: str, transcript: str) -> list[Message]:
+    name = "conversation.item.input_audio_transcription.completed"
+    committed = message("input_audio_buffer.committed", item_id=item_id)
+    return [committed, message(name, item_id=item_id, transcript=transcript)]
+
+
+def response(
+    text: str,
+    status: str = "completed",
+    details: Any = None,
+    items: tuple[Row, ...] = (),
+    id_: str = "r",
+) -> list[Message]:
+    done = {"id": id_, "status": status, "status_details": details}
+    kind = "response.output_audio_transcript.delta"
+    return [
+        message("response.created", response={"id": id_}),
+        *(message(kind, response_id=id_, delta=word) for word in text.split("|") if word),
+        *(message("response.output_item.done", response_id=id_, item=item) for item in items),
+        message("response.done", response=done),
+    ]
+
+
+def test_turns_and_answers_come_in_their_order():
+    made = retold(
+        *heard("a", "what is the weather"),
+        *response("It is| sunny.\n  Two."),
+        message("input_audio_buffer.committed", item_id="untold"),
+        *heard("b", ""),
+        *response("Yes.", id_="q"),
+        message("input_audio_buffer.committed", item_id="untold too"),
+    )
+    assert made.rules == [
+        {"hears": "what is the weather"},
+        {"hears": "hello there"},
+        {"hears": ""},
+        {"answers": "It is sunny.\n  Two."},
+        {"answers": "Yes."},
+    ]
+    assert made.warnings == []
+
+
+def test_calls_have_their_arguments_as_they_were_written():
+    call = {"type": "function_call", "name": "f", "arguments": '{"a":  1'}
+    made = retold(*response("Let me| look.", items=(call, {**call, "name": "g"})))
+    calls = [{"name": "f", "arguments": '{"a":  1'}, {"name": "g", "arguments": '{"a":  1'}]
+    assert made.rules == [{"calls": calls, "says": "Let me look."}]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("One| two| th", {"stalls": 3, "answers": "One two th"}),
+        ("", {"stalls": 0}),
+    ],
+)
+def test_an_answer_that_was_stopped_stops_where_it_did(text: str, rule: Row):
+    assert retold(*response(text, "cancelled")).rules == [rule]
+    # So does one that was still coming when the recording ended.
+    assert retold(*response(text)[:-1]).rules == [rule]
+
+
+def test_failures_keep_their_code_and_what_was_said_before():
+    wrapped = "LLM script of a test failed: too many. A rule of the test's script wants it."
+    error = {"code": "rate_limit_exceeded", "message": wrapped}
+    made = retold(*response("I", "failed", {"error": error}))
+    assert made.rules == [{"fails": "rate_limit_exceeded", "message": "too many", "says": "I"}]
+    odd = retold(*response("", "failed", {"error": {"code": "What is this?"}}))
+    assert odd.rules == [{"fails": "server_error"}]
+
+
+def test_a_transcription_that_failed_fails_again():
+    failed = message(
+        "conversation.item.input_audio_transcription.failed",
+        item_id="a",
+        error={"code": "audio_unintelligible"},
+    )
+    assert retold(message("input_audio_buffer.committed", item_id="a"), failed).rules == [
+        {"fails": "audio_unintelligible", "stage": "stt"}
+    ]
+
+
+def test_what_takes_its_time_takes_it_again():
+    def turn(**stages: float) -> Row:
+        return {
+            "from": "server-stage",
+            "turn": {"item_id": "a", "response_id": "r", "stages": stages},
+        }
+
+    slow = retold(
+        *heard("a", "hi"), *response("Yes."), rows=[turn(transcript=400.0, first_text=900.4)]
+    )
+    assert slow.rules == [{"hears": "hi", "delay_ms": 400}, {"answers": "Yes.", "delay_ms": 500}]
+    quick = retold(
+        *heard("a", "hi"), *response("Yes."), rows=[turn(transcript=4.0, first_text=9.0)]
+    )
+    assert quick.rules == [{"hears": "hi"}, {"answers": "Yes."}]
+
+
+def test_a_session_expires_where_it_did():
+    made = retold(
+        message("session.created"),
+        *response("Bye."),
+        message("error", error={"code": "session_expired"}),
+    )
+    assert made.rules == [{"answers": "Bye."}, {"expires": "response.done"}]
+
+
+def test_a_translation_is_told_clause_by_clause():
+    def event(type_: str, delta: str) -> Row:
+        return {"from": "server", "event": {"type": f"session.{type_}.delta", "delta": delta}}
+
+    rows = [
+        *(event("input_transcript", "hello"), event("output_transcript", "hola")),
+        *(event("output_transcript", " amigo"), {"from": "server-stage", "turn": {}}),
+        *(event("output_transcript", " ya"), {"from": "server-stage", "turn": {}}),
+    ]
+    assert retold(rows=rows, dialect="translation").rules == [
+        {"hears": "hello"},
+        {"answers": "hola amigo"},
+        {"answers": "ya"},
+    ]
+
+
+def test_what_no_script_can_do_is_said():
+    mcp = {"type": "mcp_call", "name": "x"}
+    made = retold(
+        *response("Yes.", items=(mcp,)),
+        *response("", id_="q"),
+        *response("No", "incomplete", {"reason": "content_filter"}, id_="p"),
+    )
+    assert made.rules == [{"answers": "Yes."}, {"answers": "No"}]
+    assert [line.partition(":")[2] for line in made.warnings] == [
+        " it has an item of type mcp_call",
+        " it says nothing",
+        " it is incomplete: content_filter",
+    ]
+    cut = retold(*response("A| b", "incomplete", {"reason": "max_output_tokens"}))
+    assert cut.rules == [{"answers": "A b …"}]
+
+
+@pytest.mark.parametrize(
+    ("stages", "scripted"),
+    [({"TTS": "script of a test"}, True), ({"TTS": "Piper"}, False), (None, False)],
+)
+def test_a_recording_of_real_stages_is_known(stages: Any, scripted: bool):
+    header = {} if stages is None else {"stages": stages}
+    recording = Recording(Path("x.jsonl"), header, [], None, None)
+    assert is_scripted(Timeline(recording, [])) is scripted
