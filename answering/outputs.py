@@ -57,7 +57,7 @@ class TextOutput(FrameProcessor):
                 ToolCallMade(response_id, frame.index, frame.call_id, frame.function, arguments)
             )
         elif isinstance(frame, CompletionFrame):
-            watched.completion = frame
+            watched.model_told(frame)
         elif isinstance(frame, LLMFullResponseEndFrame):
             await self._speak(await self._aggregator.flush())
             watched.model_ended()

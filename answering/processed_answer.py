@@ -80,7 +80,7 @@ class VoiceInput(FrameProcessor):
         elif isinstance(frame, ToolCallFrame):
             await self._to_client.queue_frame(frame)
         elif isinstance(frame, CompletionFrame):
-            self._supervision.completion = frame
+            self._supervision.model_told(frame)
         else:
             if isinstance(frame, LLMFullResponseStartFrame):
                 self._begun = True

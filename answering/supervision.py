@@ -18,9 +18,9 @@ from flow.watchdog import Patience, Watchdog
 from own_processors.chain import Chain
 from providers.base import Provider
 from providers.errors import failure_reason
-from providers.frames import CompletionFrame
+from providers.frames import CompletionFrame, counted_so_far
 from session.ports import ClientRoom, FailureReason, ResponseRequest
-from session.reports import ResponseFailed, ResponseFinished, ResponseReport
+from session.reports import ResponseFailed, ResponseFinished, ResponseReport, TokensCounted
 from settings.stacks import DEFAULT_STACK
 
 _Service = TypeVar("_Service", LLMService, TTSService)
@@ -51,7 +51,7 @@ class Supervision:
     ) -> None:
         self.request = request
         self.report = report
-        self.completion = CompletionFrame("stop")
+        self._completion = CompletionFrame("stop")
         self._client = client
         self._llm = llm
         self._tts = tts
@@ -86,6 +86,12 @@ class Supervision:
         """Note that the model made something: more is due."""
         if not self._llm_ended:
             self._llm_watch.expect(self._llm.patience.next_s)
+
+    def model_told(self, completion: CompletionFrame) -> None:
+        """Note how the model ended, and report what it has cost: the voice may still fail."""
+        self._completion = completion
+        if completion.usage is not None:
+            self.report(TokensCounted(self.request.response_id, completion.usage))
 
     def model_ended(self) -> None:
         """Note that the model has ended."""
@@ -125,7 +131,7 @@ class Supervision:
     def finished(self) -> None:
         """Report that the response is complete."""
         self.unwatched()
-        completion = self.completion
+        completion = self._completion
         self.report(ResponseFinished(self.request.response_id, completion.reason, completion.usage))
 
     def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
@@ -135,6 +141,9 @@ class Supervision:
     def fail(self, error: FailureReason) -> None:
         """Report why the response failed."""
         self.unwatched()
+        counted = counted_so_far(self._llm.service)
+        if self._completion.usage is None and counted is not None:
+            self.report(TokensCounted(self.request.response_id, counted, so_far=True))
         self.report(ResponseFailed(self.request.response_id, error))
 
     def unwatched(self) -> None:

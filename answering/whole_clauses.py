@@ -69,7 +69,7 @@ class WholeClauses(FrameProcessor):
         if ends and (rest := await self._cutter.flush()):
             await self.push_frame(LLMTextFrame(rest))
         if isinstance(frame, CompletionFrame):
-            watched.completion = frame
+            watched.model_told(frame)
         elif isinstance(frame, LLMFullResponseEndFrame):
             watched.model_ended()
         await self.push_frame(frame, direction)

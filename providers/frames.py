@@ -119,6 +119,15 @@ class CompletionFrame(DataFrame):
     usage: TokenUsage | None = None
 
 
+def counted_so_far(service: object) -> TokenUsage | None:
+    """Return what the service of a model has counted before its `CompletionFrame`.
+
+    A service that is told tokens while it streams keeps them as its `usage`.
+    """
+    usage = getattr(service, "usage", None)
+    return usage if isinstance(usage, TokenUsage) else None
+
+
 def describe(frame: TranscriptionFrame, transcript: Transcript) -> None:
     """Note in a frame's metadata what is known of its words."""
     if transcript.languages is not None:

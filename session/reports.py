@@ -106,6 +106,16 @@ class OutputMade:
 
 
 @dataclass(frozen=True, slots=True)
+class TokensCounted:
+    """The model told what it has cost, which holds also if the response never finishes."""
+
+    response_id: str
+    usage: TokenUsage
+    so_far: bool = False
+    """Whether the model was still writing, so that more of the output may be to be counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseFinished:
     """The response is over: text, tool calls and audio are complete."""
 
@@ -129,6 +139,7 @@ ResponseReport = (
     | WordsTimed
     | AudioMade
     | OutputMade
+    | TokensCounted
     | ResponseFinished
     | ResponseFailed
 )

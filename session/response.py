@@ -85,8 +85,12 @@ class Response:
     """Whether all of its output was made, before it is known how it ended."""
     _called: bool = False
     """Whether a call of an MCP tool was made."""
-    _made: tuple[Ending, TokenUsage | None] | None = None
+    _made: Ending | None = None
     """How the model ended, while calls run."""
+    _counted: TokenUsage | None = None
+    """What the model told that it has cost."""
+    _counted_so_far: bool = False
+    """Whether it may have made more than that."""
     _open: _Opened | None = None
     """The last item of `_output`, while it is open."""
     _closed_calls: set[int] = field(default_factory=set)
@@ -236,6 +240,10 @@ class Response:
             return []
         return self._write_call(delta)
 
+    def counted(self, usage: TokenUsage, *, so_far: bool = False) -> None:
+        """Note what the model has cost, or `so_far`: it is told however the response ends."""
+        self._counted, self._counted_so_far = usage, so_far
+
     def finish(self, reason: FinishReason, reported: TokenUsage | None) -> list[Effect]:
         """Close the response: text, tool calls and audio are complete."""
         if not self.active:
@@ -245,7 +253,9 @@ class Response:
         effects = self._close_all(last)
         if incomplete:
             self._status_details = {"type": "incomplete", "reason": incomplete}
-        self._made = last, reported
+        self._made = last
+        if reported is not None:
+            self.counted(reported)
         return effects + self._done_if_called()
 
     def output_made(self) -> list[Effect]:
@@ -268,7 +278,7 @@ class Response:
     def _done_if_called(self) -> list[Effect]:
         if self._made is None or self.calls:
             return []
-        return self._done(*self._made)
+        return self._done(self._made)
 
     def cancel(self, reason: CancelReason) -> list[Effect]:
         """Close the response unfinished: barge-in or `response.cancel` (§B.5, B.6)."""
@@ -279,7 +289,7 @@ class Response:
             self._open.interrupt(at_once=reason == "turn_detected")
         effects = self._close("incomplete") + stopped(self.release_calls())
         self._status_details = {"type": "cancelled", "reason": reason}
-        return effects + self._done("cancelled", None)
+        return effects + self._done("cancelled")
 
     def fail(self, error: FailureReason) -> list[Effect]:
         """Close the response because a stage failed (§B.10)."""
@@ -290,13 +300,19 @@ class Response:
             "type": "failed",
             "error": {"type": error.type, "code": error.code, "message": error.message},
         }
-        return effects + self._done("failed", None)
+        return effects + self._done("failed")
 
-    def _done(self, outcome: Outcome, reported: TokenUsage | None) -> list[Effect]:
+    def _done(self, outcome: Outcome) -> list[Effect]:
         generated = bool(self._output) or outcome in ("completed", "incomplete")
         self._usage = (
-            response_usage(self.read, self.spec.instructions, self._output, reported)
-            if self.read is not None and generated
+            response_usage(
+                self.read,
+                self.spec.instructions,
+                self._output,
+                self._counted,
+                so_far=self._counted_so_far,
+            )
+            if self.read is not None and (generated or self._counted is not None)
             else no_usage()
         )
         self.outcome = outcome

@@ -28,6 +28,7 @@ from session.reports import (
     ResponseFinished,
     ResponseReport,
     TextMade,
+    TokensCounted,
     ToolCallMade,
     WordsTimed,
 )
@@ -248,6 +249,9 @@ class ResponseScheduler:
                     self._listener.answer_sounded(duration_ms(pcm))
             case OutputMade():
                 return self._open.output_made(response) + self._answer_due()
+            case TokensCounted(usage=usage, so_far=so_far):
+                response.counted(usage, so_far=so_far)
+                return []
             case ResponseFinished(reason=reason, usage=usage):
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):

@@ -40,6 +40,8 @@ def response_usage(
     instructions: str,
     output: Sequence[OutputItem],
     reported: TokenUsage | None,
+    *,
+    so_far: bool = False,
 ) -> dict[str, Any]:
     """Count one response.
 
@@ -48,13 +50,17 @@ def response_usage(
         instructions: Its system prompt.
         output: The items it made.
         reported: The provider's count, if it gave one.
+        so_far: Whether it counted before the model had ended: of its output there may be more.
     """
+    made = sum(estimate_tokens(item.text) for item in output)
     if reported:
         text_in, text_out = reported.input_tokens, reported.output_tokens
         cached = reported.cached_tokens
+        if so_far and not reported.media:
+            text_out = max(text_out, made)
     else:
         text_in = estimate_tokens(instructions) + sum(estimate_tokens(item.text) for item in read)
-        text_out = sum(estimate_tokens(item.text) for item in output)
+        text_out = made
         cached = 0
     if reported and reported.media:
         return _as_told(reported, reported.media)

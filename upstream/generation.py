@@ -17,7 +17,7 @@ from audio.time_stretch import TimeStretch
 from flow.watchdog import Patience, Watchdog
 from providers.base import Provider
 from providers.links.failures import LinkFailure, lost
-from session.ports import MAX_DELTA_BYTES, ClientRoom, ResponseRequest
+from session.ports import MAX_DELTA_BYTES, ClientRoom, ResponseRequest, TokenUsage
 from session.reports import (
     AudioMade,
     OutputMade,
@@ -25,6 +25,7 @@ from session.reports import (
     ResponseFinished,
     ResponseReport,
     TextMade,
+    TokensCounted,
     ToolCallMade,
 )
 from upstream.failures import told
@@ -153,10 +154,20 @@ class UpstreamGeneration:
         if not self.over:
             self._watch.expect(self._patience.next_s)
 
-    def fail(self, failure: LinkFailure, *, silent: bool = False) -> None:
-        """Report that the service failed; what waits is not reported any more."""
+    def fail(
+        self, failure: LinkFailure, *, silent: bool = False, usage: TokenUsage | None = None
+    ) -> None:
+        """Report that the service failed; what waits is not reported any more.
+
+        Args:
+            failure: Why.
+            silent: Whether it said nothing for too long.
+            usage: What it has cost all the same, if the service told.
+        """
         if not self.over:
             self._end(silent=silent)
+            if usage is not None:
+                self._report(TokensCounted(self.request.response_id, usage, so_far=True))
             reason = told(self._provider, failure)
             self._report(ResponseFailed(self.request.response_id, reason))
 

@@ -43,6 +43,9 @@ class TellingChatService(BaseOpenAILLMService):
     A mixin: put it before that service's class in the bases.
     """
 
+    usage: TokenUsage | None = None
+    """What the server has counted so far; some count before the end."""
+
     async def get_chat_completions(self, context: LLMContext) -> AsyncStream[ChatCompletionChunk]:
         """Open the stream, wrapped in `_Tee`."""
         try:
@@ -56,7 +59,7 @@ class _Tee:
     """Passes chunks with text on to Pipecat, and pushes what it would drop as our own frames."""
 
     def __init__(
-        self, stream: AsyncStream[ChatCompletionChunk], service: BaseOpenAILLMService
+        self, stream: AsyncStream[ChatCompletionChunk], service: TellingChatService
     ) -> None:
         self._stream = stream
         self._service = service
@@ -66,15 +69,23 @@ class _Tee:
         self._thoughts = ThoughtFilter()
         self._begun = False
         self._reason: FinishReason | None = None
-        self._usage: TokenUsage | None = None
 
     async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
+        try:
+            async for chunk in self._told():
+                yield chunk
+        finally:
+            # An answer that fails has cost what was counted.
+            if self._service.usage is not None:
+                await self._service.start_llm_usage_metrics(_for_traces(self._service.usage))
+
+    async def _told(self) -> AsyncIterator[ChatCompletionChunk]:
         try:
             async for chunk in self._stream:
                 if not isinstance(chunk, ChatCompletionChunk):
                     raise self._body.not_understood()
                 usage: CompletionUsage | None = getattr(chunk, "usage", None)
-                self._usage = _token_usage(usage) or self._usage
+                self._service.usage = _token_usage(usage) or self._service.usage
                 choices = [
                     choice
                     for choice in getattr(chunk, "choices", None) or []
@@ -102,9 +113,7 @@ class _Tee:
         reason = self._reason or "stop"
         if reason == "stop" and self._calls.count:
             reason = "tool_calls"
-        if self._usage is not None:
-            await self._service.start_llm_usage_metrics(_for_traces(self._usage))
-        await self._service.push_frame(CompletionFrame(reason, self._usage))
+        await self._service.push_frame(CompletionFrame(reason, self._service.usage))
 
     async def __aenter__(self) -> _Tee:
         return self

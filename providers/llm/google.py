@@ -9,7 +9,13 @@ from typing import Any
 import httpx
 from google import genai
 from google.genai.errors import APIError, UnknownApiResponseError
-from google.genai.types import Content, GenerateContentResponse, HttpOptions, HttpRetryOptions
+from google.genai.types import (
+    Content,
+    GenerateContentResponse,
+    GenerateContentResponseUsageMetadata,
+    HttpOptions,
+    HttpRetryOptions,
+)
 from google.genai.types import FinishReason as GoogleReason
 from pipecat.adapters.llm.services.gemini_adapter import GeminiLLMAdapter
 from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
@@ -26,7 +32,7 @@ from providers.base import LLMProvider
 from providers.http_clients import UNCOMPRESSED, bounded, trusted
 from providers.llm.pipecat_services import NotUnderstood, ReportingLLMService, StreamError
 from providers.options import Options, parse_options, required_key
-from session.ports import FinishReason, ResponseRequest
+from session.ports import FinishReason, ResponseRequest, TokenUsage
 from settings.origins import is_here
 from settings.provider_declarations import Declaration
 
@@ -220,6 +226,7 @@ class _GeminiService(ReportingLLMService, GoogleLLMService):
         reason: FinishReason | None = None
         try:
             async for chunk in super()._stream_response(context):
+                self._count(chunk.usage_metadata)
                 reason = _finish_reason(chunk) or reason
                 yield chunk
         except APIError as error:
@@ -233,6 +240,13 @@ class _GeminiService(ReportingLLMService, GoogleLLMService):
         if reason is None:
             raise ConnectionError("the stream ended in the middle of the answer")
         self.finish_reason = reason
+
+    def _count(self, told: GenerateContentResponseUsageMetadata | None) -> None:
+        """Keep what was counted so far; Pipecat tells it only behind a failure."""
+        if told is not None:
+            asked = (told.prompt_token_count or 0) + (told.tool_use_prompt_token_count or 0)
+            made = (told.candidates_token_count or 0) + (told.thoughts_token_count or 0)
+            self.usage = TokenUsage(asked, made, told.cached_content_token_count or 0)
 
 
 def _finish_reason(chunk: GenerateContentResponse) -> FinishReason | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from config import LLMConfig
 from session.effects import StopGenerating
 from session.ports import FailureReason, TokenUsage
-from session.reports import ResponseFailed
+from session.reports import ResponseFailed, TokensCounted
 from tests.conformance.sequences import ZERO, Output, created, done, driver, response, usage
 from tests.support.session_driver import Driver, of, session_config, types
 
@@ -44,6 +45,24 @@ def test_a_failure_before_anything_was_made_is_created_and_done_alone() -> None:
             ),
         },
     ]
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled"])
+def test_what_the_model_counted_is_told_however_the_response_ends(ending: str) -> None:
+    d = driver()
+    d.respond()
+    d.text("One")
+    d.report(TokensCounted(d.running, TokenUsage(30, 12, 4)))
+    if ending == "failed":
+        events = d.report(ResponseFailed(d.running, FailureReason("The voice is gone.")))
+    else:
+        events = d.send("response.cancel")
+    done = of(events, "response.done")[0]["response"]
+    assert done["status"] == ending
+    counted = deepcopy(usage(30, 12))
+    counted["input_token_details"]["cached_tokens"] = 4
+    counted["input_token_details"]["cached_tokens_details"]["text_tokens"] = 4
+    assert done["usage"] == counted
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class FakeOpenAI:
         self.finish: str | None = "stop"
         self.transcript = "what the user said"
         self.status = 200
+        self.voice_fails = False
         self.refused = 0
         self.refusal = "the fake refuses"
         self.cut = False
@@ -117,6 +118,8 @@ class FakeOpenAI:
         refused = self._seen(request)
         if refused:
             return refused
+        if self.voice_fails:
+            return JSONResponse({"error": {"message": "no voice today"}}, status_code=400)
         # 300 ms of a ramp, in odd-sized pieces as networks like to cut them.
         pcm = b"".join((n % 1000).to_bytes(2, "little") for n in range(7200))
         pieces = [pcm[start : start + 777] for start in range(0, len(pcm), 777)]

@@ -209,7 +209,7 @@ class Answering:
                 self._remember(answer)
         if answer is not None and reason in FAULTS:
             why = LinkFailure(ErrorCategory.SERVER, f"the model ended for {reason}")
-            answer.asked.fail(why)
+            answer.asked.fail(why, usage=answer.usage)
             await self._rested()
         elif answer is not None:
             good = reason is None or reason in _GOOD
@@ -227,7 +227,7 @@ class Answering:
         await self._end_uncounted()
         answer, self.current = self.current, None
         if answer is not None:
-            answer.asked.fail(failure)
+            answer.asked.fail(failure, usage=answer.usage)
         return answer is not None
 
     def stop(self) -> None:

@@ -160,6 +160,7 @@ class Responses:
         if running is None:
             return
         asked, details = running.asked, response.get("status_details") or {}
+        usage = usage_of(response)
         match response["status"]:
             case "completed":
                 reason: FinishReason = "tool_calls" if running.calls else "stop"
@@ -168,12 +169,11 @@ class Responses:
             case "incomplete":
                 reason = "length"
             case "failed":
-                asked.fail(_failure(details))
+                asked.fail(_failure(details), usage=usage)
                 return
             case status:
-                asked.fail(nonsense(f"it ended the response as '{str(status)[:40]}'"))
+                asked.fail(nonsense(f"it ended the response as '{str(status)[:40]}'"), usage=usage)
                 return
-        usage = usage_of(response)
         await asked.take(ResponseFinished(asked.request.response_id, reason, usage))
 
 

@@ -67,7 +67,8 @@ class FakeGemini(ModelServer):
     def begin(self) -> list[str]:
         if self.blocked:
             return [event({"promptFeedback": {"blockReason": "SAFETY"}})]
-        return [_chunk([{"text": word}]) for word in self.answer.words[:1]]
+        so_far = {"promptTokenCount": 11, "thoughtsTokenCount": 2, "totalTokenCount": 13}
+        return [_chunk([{"text": word}], usage=so_far) for word in self.answer.words[:1]]
 
     def rest(self) -> list[str]:
         if self.blocked:

@@ -43,6 +43,21 @@ async def test_what_was_read_from_its_cache_or_written_to_it_counts_as_prompt(fa
     assert usage["output_tokens"] == 7
 
 
+@pytest.mark.parametrize("fault", ["cut", "reports"])
+async def test_an_answer_that_fails_midway_costs_what_was_counted(fake, wire, fault):
+    fake.cached, fake.written = 30, 0
+    fake.fault, fake.faults_left = fault, 1
+    fake.answer = Answer(["Hello from the fake"])
+    await wire.say("hi")
+    done = (await wire.until("response.done"))["response"]
+    assert done["status"] == "failed"
+    usage = done["usage"]
+    assert usage["input_token_details"]["text_tokens"] == 11 + 30
+    assert usage["input_token_details"]["cached_tokens"] == 30
+    # It counts its own tokens at the end; until then one was told, and more were written.
+    assert usage["output_token_details"]["text_tokens"] == 5
+
+
 async def test_nothing_is_sent_that_nobody_asked_for(fake, wire):
     await answer(wire)
     asked = fake.asked[0]

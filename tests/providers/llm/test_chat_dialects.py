@@ -364,3 +364,14 @@ async def test_thoughts_are_dropped_wherever_the_stream_is_cut(whole, answer):
     for size in range(1, len(whole) + 1):
         pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
         assert streamed(pieces) == answer
+
+
+async def test_a_server_that_counts_as_it_goes_is_believed_when_it_breaks_off(server):
+    counted = {"prompt_tokens": 500, "completion_tokens": 90, "total_tokens": 590}
+    so_far = event({**HEAD, "choices": [], "usage": counted})
+    async with server.sending(*text("Hello."), so_far) as wire:
+        await wire.say("hi")
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "failed"
+        usage = done["usage"]
+        assert (usage["input_tokens"], usage["output_token_details"]["text_tokens"]) == (500, 90)

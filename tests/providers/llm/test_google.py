@@ -32,6 +32,14 @@ async def test_nothing_is_sent_that_nobody_asked_for(fake, wire):
     assert usage["output_tokens"] == 7
 
 
+async def test_an_answer_that_is_cut_short_costs_what_was_counted(fake, wire):
+    fake.fault, fake.faults_left = "cut", 1
+    await wire.say("hi")
+    done = (await wire.until("response.done"))["response"]
+    assert done["status"] == "failed"
+    assert (done["usage"]["input_tokens"], done["usage"]["output_tokens"]) == (11, 2)
+
+
 async def test_results_go_back_under_the_names_of_their_functions(fake, wire):
     fake.answer = Answer([], [("get_weather", {"city": "Oslo"}), ("get_time", {"city": "Rome"})])
     await wire.update(tools=TOOLS)

@@ -74,6 +74,15 @@ async def test_a_spoken_turn_goes_through_all_three():
         assert done["usage"]["input_token_details"]["text_tokens"] == 11
 
 
+async def test_an_answer_whose_voice_fails_costs_what_its_model_counted():
+    async with stack() as (fake, _server, wire):
+        fake.voice_fails = True
+        await wire.say("hi")
+        done = (await wire.until("response.done"))["response"]
+        assert (done["status"], "TTS" in str(done["status_details"])) == ("failed", True)
+        assert (done["usage"]["input_tokens"], done["usage"]["output_tokens"]) == (11, 7)
+
+
 async def test_no_language_means_the_recogniser_decides():
     async with stack() as (fake, _server, wire):
         await wire.append(speech())

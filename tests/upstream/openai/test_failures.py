@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from tests.support.fake_realtime import KEY
+from tests.support.fake_realtime import KEY, USAGE
 from tests.support.running_server import plain_http
 from tests.support.upstream_stack import before, stack
 from tests.support.wire_client import WireClient, speech
@@ -154,6 +154,14 @@ async def test_a_response_that_the_service_fails_fails_for_its_reason(code, show
         service.recover()
         await answered(wire)
         assert len(service.calls) == 1
+
+
+async def test_a_response_that_the_service_fails_costs_what_it_says():
+    async with stack({"failure": ("server_error", "It broke.")}) as (_service, _server, wire):
+        await wire.say("hello")
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "failed"
+        assert done["usage"] == USAGE
 
 
 async def test_a_request_that_the_service_refuses_fails_its_response_alone():
