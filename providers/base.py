@@ -104,6 +104,14 @@ class Provider(ABC):
     def label(self) -> str:
         """Provider and model in a few words, for the start-up banner and for errors."""
 
+    def setting_of(self, argument: str) -> str | None:
+        """Return the setting that is handed to the service's library under a name, if one is.
+
+        Known where the settings name arguments freely; such a library may refuse them only when it
+        is called.
+        """
+        return None
+
     def redacted(self, text: str) -> str:
         """Return `text` with the provider's secrets redacted."""
         return masked(text, sorted(self.secrets, key=len, reverse=True))

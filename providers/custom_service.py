@@ -109,6 +109,10 @@ class ServiceFactory:
             return {item.name: str(item.type) for item in fields(self._settings_class)}
         return self._accepted
 
+    def setting_of(self, argument: str) -> str | None:
+        """Return the option of this name with its path, also one within another; None: no such."""
+        return _path_to(argument, self._config.options, f"{self._kind}.options")
+
     def takes(self, setting: str) -> bool:
         """Return whether the service has an argument for a setting."""
         return setting in self._setting_names() or bool(self._argument(setting))
@@ -314,6 +318,17 @@ async def watched(
             if gap_s is not None and isinstance(frame, OutputAudioRawFrame):
                 silence_s = gap_s
             yield frame
+
+
+def _path_to(name: str, options: Mapping[str, Any], path: str) -> str | None:
+    if name in options:
+        return f"{path}.{name}"
+    within = (
+        _path_to(name, value, f"{path}.{key}")
+        for key, value in options.items()
+        if isinstance(value, Mapping)
+    )
+    return next((found for found in within if found is not None), None)
 
 
 def _constructor(service: Any) -> inspect.Signature:

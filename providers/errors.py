@@ -12,6 +12,7 @@ from pipecat.utils.errors import (
     classify_http_exception,
     classify_http_status_code,
 )
+from pydantic import ValidationError
 
 from providers.base import Provider, StageFailure
 from providers.quoted import brief
@@ -59,6 +60,8 @@ _STATUS = re.compile(
 """
 
 
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
+"""What Python says of an argument that a function has not."""
 _PARTLY_MASKED = re.compile(r"\w\*{3}|\*{3}\w")
 """Finds a key whose middle a service has masked."""
 _TELLING = 4
@@ -88,7 +91,12 @@ def failure_reason(
     known = _known_failure(frame)
     if category is ErrorCategory.AUTHENTICATION and _shows_part(reason, provider):
         reason = "the API key was refused"
-    remedy = (known and known.remedy) or provider.remedies.get(category) or usual
+    refused = _refused_setting(provider, frame.exception)
+    if refused is not None:
+        # The library that would have asked the service refused it, so the service is not at fault.
+        category = ErrorCategory.INVALID_REQUEST
+        usual = f"Its library does not take {refused} as it is: change or remove that."
+    remedy = (known and known.remedy) or (not refused and provider.remedies.get(category)) or usual
     remedy = in_stack(remedy, stack)
 
     def told(reason: str) -> str:
@@ -168,6 +176,23 @@ def _discreet_reason(
     if category is ErrorCategory.CONNECTIVITY and not quotes_received(frame.exception):
         return None
     return f"… ({type(frame.exception).__name__})" if frame.exception else "…"
+
+
+def _refused_setting(provider: Provider, error: BaseException | None) -> str | None:
+    """Return the setting that a library refuses as an argument of a call; None: no setting is it.
+
+    What a library takes is known only when it is called, where settings name arguments freely.
+    """
+    named = (name for cause in _causes(error) for name in _arguments_refused(cause))
+    return next(filter(None, map(provider.setting_of, named)), None)
+
+
+def _arguments_refused(error: BaseException) -> Iterator[str]:
+    if isinstance(error, ValidationError):
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            yield from (part for part in fault["loc"] if isinstance(part, str))
+    elif isinstance(error, TypeError) and (found := _UNEXPECTED.search(str(error))):
+        yield found[1]
 
 
 def _is_quota(error: BaseException) -> bool:

@@ -60,6 +60,10 @@ class CustomLLM(LLMProvider):
         """Class and model."""
         return self._factory.label
 
+    def setting_of(self, argument: str) -> str | None:
+        """Return the option of this name, also one within another."""
+        return self._factory.setting_of(argument)
+
     async def start(self) -> None:
         """Build one service, so that a refusal is known before the first response."""
         self.create(ResponseRequest("start", "", []))

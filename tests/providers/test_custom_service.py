@@ -22,6 +22,7 @@ from tests.support.wire_client import WireClient, client, speech
 
 OWN = "tests.providers.own_backends"
 GROQ = "pipecat.services.groq.llm:GroqLLMService"
+ANTHROPIC = "pipecat.services.anthropic.llm:AnthropicLLMService"
 TOOLS = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in "ab"]
 LOAD: dict[str, Any] = {"stt": stt.load, "llm": llm.load, "tts": tts.load}
 
@@ -172,6 +173,27 @@ async def test_a_class_with_a_key_of_its_own_keeps_it(monkeypatch):
         async with session(llm=group) as wire:
             assert text_of(await answer(wire)) == "Hello from the fake."
     assert [headers["authorization"] for headers in fake.headers] == ["Bearer ollama"]
+
+
+GEMINI = "pipecat.services.google.llm:GoogleLLMService"
+
+
+@pytest.mark.parametrize(
+    ("service", "settings", "named_in"),
+    [
+        (GROQ, {"extra": {"top_q": 5}}, "settings.extra.top_q"),
+        (ANTHROPIC, {"extra": {"top_q": 5}}, "settings.extra.top_q"),
+        (GEMINI, {"extra": {"top_q": 5}}, "settings.extra.top_q"),
+        (GEMINI, {"top_k": "many"}, "settings.top_k"),
+    ],
+)
+async def test_a_setting_that_the_library_does_not_know_is_named(service, settings, named_in):
+    options = {"settings": settings}
+    group = {"provider": service, "api_key": "none", "options": options}
+    async with session(llm=group) as wire:
+        error = failure(await answer(wire))
+    assert error["code"] == "invalid_request"
+    assert f"does not take llm.options.{named_in} as it is" in error["message"]
 
 
 async def test_a_service_of_pipecats_that_is_not_openai_like(monkeypatch):
