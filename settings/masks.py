@@ -21,6 +21,11 @@ _VENDORS = re.compile(r"(?:sk|pk|rk|gsk|hf|xai)[-_]", re.IGNORECASE)
 _KIND = r"(?:key|token|secret|password|authorization|bearer|basic)"
 _BEFORE = rf"(?:{_KIND}s?|{_KIND}\W+(?:is|was|provided|given|supplied|used|passed|sent))"
 """What says, before it, that it is a key."""
+_REFUSED = (
+    r"(?:\bunauthori[sz]ed|\bforbidden|\b(?:access|permission)\s+denied|\bcredentials?"
+    r"|\bauthentication(?:\s+(?:failed|failure|error))?|\blogin\s+failed|\b40[13])"
+)
+"""What says, with a colon or a bracket before it, that what was refused is a key."""
 _BETWEEN = r"(?:is|was|not|an?|the|valid|invalid|incorrect|wrong|unknown|api)"
 _BEHIND = rf"(?:[:\s]+{_BETWEEN})+\s+{_KIND}\b"
 """The same behind one in quotes."""
@@ -54,7 +59,8 @@ def _quoted(word: str) -> re.Pattern[str]:
     """Return what finds a word where it is quoted as a key."""
     alone = rf"(?<![\w-]){re.escape(word)}(?![\w-])"
     return re.compile(
-        rf"(?P<before>{_BEFORE}[^\w\n]{{1,8}}(?:(?:bearer|basic)\W{{1,3}})?)(?-i:{alone})"
+        rf"(?P<before>(?:{_BEFORE}[^\w\n]{{1,8}}|{_REFUSED}\s*[:=(\[]\W{{0,4}})"
+        rf"(?:(?:bearer|basic)\W{{1,3}})?)(?-i:{alone})"
         rf"|(?P<open>['\"`])(?-i:{alone})(?=(?P=open){_BEHIND})",
         re.IGNORECASE,
     )

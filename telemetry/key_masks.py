@@ -18,11 +18,24 @@ from settings.masks import HIDDEN, masked
 _IN_TEXT = re.compile(
     r"""(?P<query>\?)(?!\*\*\*(?:[\s'"]|$))\S+
     |(?P<scope>query_string':[ ]b)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")
-    |(?P<key>\b(?:api(?:-|%2d)key|authorization)=(?:bearer(?:\s|%20|\+)+)?
-      |openai-insecure-api-key\.)[^\s,;'"]+""",
+    |(?P<key>\bauthorization=(?:(?:bearer|basic|digest|negotiate|ntlm|hmac|signature
+        |(?:api-?)?key|token|aws4-hmac-sha256)(?:\s|%20|\+)+)?
+      |\bapi(?:-|%2d)key=|openai-insecure-api-key\.
+      |(?<![\w-])--(?:password|passwd|passphrase|token|secret|api-?key)=['"]?)
+      (?:[\w-]+="[^"]*"(?:,\s*[\w-]+=(?:"[^"]*"|[^\s,;'"]+))*
+      |[a-z][\w-]*(?:\s|%20|\+)(?=[^\s,;'"]*\d)[^\s,;'"=:]{3,}(?![^\s,;'"])|[^\s,;'"]+)
+    |(?P<user>(?<![\w-])(?:-u|--user|--proxy-user)[\s=,'"]*[^\s:=,'"-][^\s:'"]*:)
+      (?!\d+(?:[\s'"]|$)|//)[^\s'"]+""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""The whole query of a URL, where a key may stand under any name, and a key elsewhere."""
+"""The whole query of a URL, where a key may stand under any name, and a key elsewhere: behind its
+name, with or without a scheme before it, and in the options of a command."""
+_COMMANDS = re.compile(r"(\n|;\s|\s(?:&&|\|\|?)\s)")
+_USER = re.compile(r"(?<![\w-])(?:-u|--user(?![\w-]))[\s=,'\"]*[A-Za-z]")
+_PASSWORD = re.compile(
+    r"(?P<option>(?<![\w-])-p(?:[\s,'\"]+(?!-))?)(?![\d:./]+(?:[\s'\"]|$))[^\s'\"]+"
+)
+"""`-p` has a password where `-u` has a user beside it; elsewhere it has ports, paths, projects."""
 _HEADER = re.compile(r"< ([\w-]+): ")
 """How the websockets library logs a header that it received."""
 _SHOWN = {
@@ -57,11 +70,20 @@ class Masked:
 
 def without_keys(text: str) -> str:
     """Return a text with its keys masked."""
-    return _IN_TEXT.sub(_hidden, text)
+    shown = _IN_TEXT.sub(_hidden, text)
+    if "-p" not in shown:
+        return shown
+    return "".join(map(_without_password, _COMMANDS.split(shown)))
+
+
+def _without_password(command: str) -> str:
+    if _USER.search(command) is None:
+        return command
+    return _PASSWORD.sub(rf"\g<option>{HIDDEN}", command)
 
 
 def _hidden(found: re.Match[str]) -> str:
-    kept = found["query"] or found["scope"] or found["key"]
+    kept = found["query"] or found["scope"] or found["key"] or found["user"]
     return f"{kept}'{HIDDEN}'" if found["scope"] else f"{kept}{HIDDEN}"
 
 

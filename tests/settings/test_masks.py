@@ -39,6 +39,11 @@ def test_what_may_be_a_secret_is_none(key: str) -> None:
         ("the token is ollama", "the token is ***"),
         ("'ollama' is not a valid API key", "'***' is not a valid API key"),
         ("`ollama`: unknown token", "`***`: unknown token"),
+        ("Unauthorized: ollama", "Unauthorized: ***"),
+        ("401 Unauthorized (ollama)", "401 Unauthorized (***)"),
+        ("Authentication failed: 'ollama' is refused", "Authentication failed: '***' is refused"),
+        ("Invalid credentials: ollama.", "Invalid credentials: ***."),
+        ("Error code: 403: ollama", "Error code: 403: ***"),
     ],
 )
 def test_a_word_is_hidden_where_it_is_quoted_as_a_key(said: str, shown: str) -> None:
@@ -55,6 +60,9 @@ def test_a_word_is_hidden_where_it_is_quoted_as_a_key(said: str, shown: str) -> 
         "Check that llm.api_key is right: see ollama.com",
         "the key ollama-m",
         "Ollama has no key",
+        "Unauthorized by ollama",
+        "Unauthorized: the server ollama refuses it",
+        "port 5403: ollama",
     ],
 )
 def test_it_stays_in_names_and_sentences(said: str) -> None:

@@ -6,6 +6,8 @@ import logging
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from uvicorn.logging import AccessFormatter
 
 from telemetry.key_masks import mask_keys, without_keys
@@ -22,12 +24,67 @@ from telemetry.key_masks import mask_keys, without_keys
         ("b'authorization=abc'", "b'authorization=***'"),
         ("realtime, openai-insecure-api-key.abc", "realtime, openai-insecure-api-key.***"),
         ("['openai-insecure-api-key.abc', 'x']", "['openai-insecure-api-key.***', 'x']"),
+        ("authorization=Basic dXNlcjpw", "authorization=Basic ***"),
+        ("authorization=Token abc", "authorization=Token ***"),
+        ('authorization=Digest username="x", response="y"; z', "authorization=Digest ***; z"),
+        ("authorization=Custom s3cret and so on", "authorization=*** and so on"),
+        ("authorization=abc and so on", "authorization=*** and so on"),
+        ("ran curl -u bob:pass https://a.example", "ran curl -u bob:*** https://a.example"),
+        ("['curl', '--user', 'bob:pass']", "['curl', '--user', 'bob:***']"),
+        ("mysql -u root -p hunter orders", "mysql -u root -p *** orders"),
+        ("mysql -uroot -phunter orders", "mysql -uroot -p*** orders"),
+        ("['mysql', '-u', 'root', '-p', 'a&b']", "['mysql', '-u', 'root', '-p', '***']"),
+        ("docker login -p hunter -u bob", "docker login -p *** -u bob"),
+        ("run --password=hunter -v", "run --password=*** -v"),
         ("Really? Yes.", "Really? Yes."),
+        ("mkdir -p folder", "mkdir -p folder"),
+        ("docker run -u 1000:1000 -p 80:80 x", "docker run -u 1000:1000 -p 80:80 x"),
+        ("docker run -u bob -p 8080:80 x", "docker run -u bob -p 8080:80 x"),
+        ("curl -u https://a.example", "curl -u https://a.example"),
+        ("compose -p orders up; ls -u x", "compose -p orders up; ls -u x"),
+        ("the --password is missing", "the --password is missing"),
         ("the api-key is missing", "the api-key is missing"),
     ],
 )
 def test_keys_in_urls_and_subprotocols(said: str, shown: str) -> None:
     assert without_keys(said) == shown
+
+
+PROSE = (
+    *("the", "key", "of", "a", "user", "is", "not", "authorization", "token", "here:", "password"),
+    *("Bearer", "basic", "pay-per-use", "set-up", "up-to-date", "401", "and,", "e.g.", "(see"),
+    *("below)", "low-pass", "8080", "a/b", "x:y", "login", "-", "--", "api-key", "--password"),
+)
+WORDS = st.sampled_from((*PROSE, "-u", "-p"))
+SECRETS = st.from_regex(r"[a-z][A-Za-z0-9]{2,20}[0-9]", fullmatch=True)
+PLACES = st.sampled_from(
+    [
+        *("authorization={}", "authorization=Basic {}", "authorization=Custom {}", "api-key={}"),
+        *("curl -u bob:{}", "curl --user=bob:{}", "mysql -u root -p{}", "mysql -u root -p {}"),
+        *("login -p '{}' -u bob", "run --token={}", "GET /a?key={}", "openai-insecure-api-key.{}"),
+    ]
+)
+
+
+@given(st.lists(st.sampled_from(PROSE), max_size=12))
+def test_prose_stays_as_it_is(words: list[str]) -> None:
+    said = " ".join(words)
+    assert without_keys(said) == said
+
+
+@given(st.lists(WORDS, max_size=5), PLACES, SECRETS, st.lists(WORDS, max_size=5))
+def test_a_key_is_hidden_whatever_stands_around_it(
+    before: list[str], place: str, key: str, behind: list[str]
+) -> None:
+    shown = without_keys(" ".join([*before, place.format(key), *behind]))
+    assert key not in shown
+    assert without_keys(shown) == shown
+
+
+@given(st.text())
+def test_any_text_is_masked_once_and_for_all(text: str) -> None:
+    shown = without_keys(text)
+    assert without_keys(shown) == shown
 
 
 def record(message: str, *arguments: Any) -> logging.LogRecord:
