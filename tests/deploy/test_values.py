@@ -100,6 +100,11 @@ def test_a_name_that_is_not_known_is_refused(group: str, name: str) -> None:
         ),
         ({"modelServers": {"store": SPEECH}}, "store"),
         ({"env": [variable("LLM_TOKEN", "t")]}, "it would lie open in the Deployment"),
+        ({"env": [variable("VENDOR_PER_KEY", "sk-1")]}, "it would lie open in the Deployment"),
+        (
+            {"settings": {"llm": {"options": {"price_per_token": "sk-1"}}}},
+            "llm.options.price_per_token: it would lie open in a ConfigMap",
+        ),
         ({"env": [variable("REALTIME_LLM__API_KEY", "k")]}, "it would lie open in the Deployment"),
         ({"env": [variable("A", "1"), variable("A", "2")]}, "env, A: it is there twice"),
         (

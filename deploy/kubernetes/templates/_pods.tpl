@@ -127,10 +127,10 @@ lifecycle:
 {{- end }}
 {{- end }}
 
-{{/* (list name value): "true" where a name is that of a secret and there is a value. So much "per key" is a number. */}}
+{{/* (list name value): "true" where a name is that of a secret and there is a value. So much "per key" is a number: any other text there is a secret like others. */}}
 {{- define "ors.isSecret" -}}
 {{- $name := index . 0 }}
-{{- if and (index . 1) (regexMatch "(?i)(^|_)(keys?|token|secret|password)$" $name) (not (regexMatch "(?i)(^|_)per_(keys?|token|secret|password)$" $name)) -}}
+{{- if and (index . 1) (regexMatch "(?i)(^|_)(keys?|token|secret|password)$" $name) (not (and (regexMatch "(?i)(^|_)per_(keys?|token|secret|password)$" $name) (regexMatch "^[0-9]+([.][0-9]+)?$" (toString (index . 1))))) -}}
 true
 {{- end }}
 {{- end }}
