@@ -22,6 +22,7 @@ from pipecat.frames.frames import (
     ErrorFrame,
     Frame,
     StartFrame,
+    SystemFrame,
     TTSSpeakFrame,
 )
 from pipecat.processors.frame_processor import FrameProcessor
@@ -71,8 +72,10 @@ class Chain:
         self._at: dict[tuple[asyncio.Task[Any] | None, FrameProcessor], _Work] = {}
         """What each processor is at, in the order in which that began. A processor is at two frames
         if one of them is a system frame, which has a task of its own."""
-        self._due: dict[Job, FrameProcessor | None] = {}
-        """Jobs whose last frame has gone in and not come out → the last processor that got it."""
+        self._due: dict[Job, dict[FrameProcessor, None]] = {}
+        """Jobs whose last frame has gone in and not come out → the processors that keep it."""
+        self._pass_on: set[FrameProcessor] = set()
+        """Those that have ever let anything out that is no signal to the pipeline itself."""
         self._watches: dict[Job, Watchdog] = {}
         self._over = False
         self.beside: list[Chain] = [self]
@@ -96,7 +99,7 @@ class Chain:
         if owed is not None:
             self._on_failure(job, owed)
             return
-        self._due[job] = None
+        self._due[job] = {}
         self._watch(job)
 
     def left(self, job: Job) -> None:
@@ -176,7 +179,7 @@ class Chain:
         work = _Work(frame, job, asyncio.get_running_loop().time())
         self._at[asyncio.current_task(), processor] = work
         if job in self._due and self.is_last(frame):
-            self._due[job] = processor
+            self._due[job][processor] = None
         if processor in self.processors:
             self.begun(frame)
         self._watch(job)
@@ -208,10 +211,18 @@ class Chain:
             self._fail_at(processor, self._reason(self._name(processor), said, said, remedy))
             return False
         else:
+            self._went_on(processor, frame)
             self.made(frame, source)
             if processor in self.processors:
                 self.pushed(frame)
         return True
+
+    def _went_on(self, processor: FrameProcessor, frame: Frame) -> None:
+        if not isinstance(frame, SystemFrame):
+            self._pass_on.add(processor)
+        job = self.job(frame)
+        if job in self._due and self.is_last(frame):
+            self._due[job].pop(processor, None)
 
     def refused(self, processor: FrameProcessor, why: str) -> None:
         """Take note that what a processor pushed goes no further, and why."""
@@ -315,13 +326,22 @@ class Chain:
             name, at = stuck[-1]
             said = f"it has been at one {at} for {limit_s:g} s"
         else:
-            last = self._due.get(job)
-            name = self._name(last) if last is not None else self.names
+            name = self._keepers(job)
             said = f"what the next stage waits for did not come within {limit_s:g} s"
         # In a session's pipeline the next turns have to get past it.
         for guard in self._guards.values():
             guard.give_up(hangs)
         self._tell(job, self._reason(name, said, said, _PASS_ON))
+
+    def _keepers(self, job: Job) -> str:
+        """Name whoever keeps the last frame of a job to itself.
+
+        Where branches stand side by side, one of them is enough to pass it on, and others are there
+        for what they do: one that never lets anything out is not to blame beside one that does.
+        """
+        kept = [one for one in self._due.get(job, ()) if not one.processors]
+        usual = [one for one in kept if one in self._pass_on]
+        return ", ".join(map(self._name, usual or kept)) or self.names
 
     def _tell(self, job: Job, reason: FailureReason) -> None:
         self._due.pop(job, None)

@@ -15,9 +15,11 @@ from pipecat.frames.frames import (
     TranscriptionFrame,
     TTSAudioRawFrame,
 )
+from pipecat.pipeline.parallel_pipeline import ParallelPipeline
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.filters.identity_filter import IdentityFilter
 from pipecat.processors.filters.null_filter import NullFilter
+from pipecat.processors.frame_processor import FrameProcessor
 
 from own_processors import steps
 from providers import running_pipeline
@@ -70,6 +72,33 @@ async def test_no_stage_is_blamed_for_the_time_of_a_processor(place: str, kind: 
     own: dict[str, Any] = {place: [people.doing(kind, people.thinks)]}
     async with session(**own, **stages) as wire:
         assert said(await answer(wire)) == TEXT
+
+
+@pytest.mark.parametrize("beside_first", [True, False])
+async def test_a_branch_that_drops_what_is_due_is_named_and_not_the_one_beside_it(
+    beside_first: bool,
+):
+    broken = Armed(LLMFullResponseEndFrame, people.swallows)
+
+    def split() -> FrameProcessor:
+        lists: list[list[FrameProcessor]] = [[broken()], [IdentityFilter(), NullFilter()]]
+        return ParallelPipeline(*(lists[::-1] if beside_first else lists))
+
+    async with session(timeout_s=0.3, before_voice=[split]) as wire:
+        message = failure(await answer(wire))
+        name = "Broken in split (processors.before_voice)"
+        assert message.startswith(f"The processor {name} failed: what the next stage waits for")
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+
+
+async def test_where_all_branches_drop_what_is_due_all_are_named():
+    def split() -> FrameProcessor:
+        return ParallelPipeline([NullFilter()], [NullFilter()])
+
+    async with session(timeout_s=0.3, before_voice=[split]) as wire:
+        one = "NullFilter in split (processors.before_voice)"
+        assert f"The processor {one}, {one} failed" in failure(await answer(wire))
 
 
 async def test_one_that_drops_everything_is_named():
