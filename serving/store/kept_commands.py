@@ -89,6 +89,20 @@ return 1
 """
 
 
+_LET_GO = """
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then
+  return 1
+end
+if redis.call('HGET', KEYS[1], 'state') then
+  redis.call('HSET', KEYS[1], 'dies', 0)
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+else
+  redis.call('DEL', KEYS[1])
+end
+return 1
+"""
+
+
 def key_of(name: str) -> str:
     """Return the key of a conversation."""
     return f"realtime:kept:{name}"
@@ -131,6 +145,11 @@ def live(name: str, owner: str, kept_ms: int) -> Command:
 def prove(name: str, owner: str) -> Command:
     """Note that a session's client is there, for whoever asks for its conversation."""
     return ("EVAL", _PROVE, 1, key_of(name), owner)
+
+
+def let_go(name: str, owner: str, kept_ms: int) -> Command:
+    """Give up a conversation that may have been taken: the next may have it as it was."""
+    return ("EVAL", _LET_GO, 1, key_of(name), owner, _life(kept_ms))
 
 
 def forget(name: str, owner: str) -> Command:

@@ -92,8 +92,9 @@ class KeptSession:
         self._snapshot, self.changed = snapshot, True
 
     def drop(self) -> None:
-        """Keep it no longer."""
+        """Keep it no longer, nor what was kept of it."""
         self._snapshot = self.state = None
+        self.wanted = False
 
     def unwanted(self) -> None:
         """Note that the session is done: nobody will resume it."""
@@ -210,8 +211,11 @@ class KeptSessions:
         over = kept.over
         command: Command
         shows_life = False
-        if over and not (kept.wanted and kept.has_state):
+        if over and not kept.wanted:
             command = kept_commands.forget(name, kept.owner)
+        elif over and not kept.has_state:
+            # It never began, and what it was to go on from is not known: that is the next one's.
+            command = kept_commands.let_go(*place)
         elif over or (kept.changed and kept.has_state):
             # What changes from here on is written the next time.
             kept.changed = False

@@ -12,8 +12,11 @@ from collections.abc import Sequence
 
 from serving.store.connection import Command
 
-LIFE_MS = 30_000
-"""Milliseconds after which a lease that nobody prolongs is dead: its server is gone."""
+LIFE_MS = 12_000
+"""Milliseconds after which a lease that nobody prolongs is dead: its server is gone.
+
+For so long a client waits whose key is at its limit; and for so long a server may be held up before
+others take its sessions for gone, and let in as many until it is back."""
 
 _NOW = """
 local clock = redis.call('TIME')

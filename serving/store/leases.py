@@ -19,8 +19,8 @@ from serving.store.lease_commands import TAKEN, end, prolong, take
 from serving.store.link import StoreAway, StoreLink
 from telemetry.metrics import Metrics
 
-RENEWAL_S = 10.0
-"""Seconds between two prolongations: a lease survives two that fail."""
+RENEWAL_S = 4.0
+"""Seconds between two prolongations: a lease survives one that fails, and the probes behind it."""
 PROBE_S = 2.0
 """Seconds between two looks whether a store that was lost is back."""
 

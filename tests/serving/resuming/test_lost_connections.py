@@ -6,12 +6,15 @@ import asyncio
 import json
 import sys
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from peers import websocket
 from serving.store import kept_sessions
+from serving.store.connection import Command
+from serving.store.link import StoreLink
 from tests.serving.resuming.conversations import (
     LOSSES,
     by,
@@ -201,3 +204,34 @@ async def test_a_session_that_lives_is_not_taken_over(redis: RedisServer) -> Non
         await until_over(redis)
         async with by(secret, two.url) as wire:
             assert await resumed_items(wire, was[-1]["id"]) == was
+
+
+async def test_a_client_that_goes_while_its_conversation_is_taken_over_finds_it_again(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, claims = StoreLink.ask, []
+
+    async def cancelled(self: StoreLink, use: str, *commands: Command, **more: Any) -> list[Any]:
+        answers = await ask(self, use, *commands, **more)
+        if use == "claim":
+            claims.append(answers)
+            if len(claims) == 2:
+                # It is taken, and nobody is there any more to be told.
+                raise asyncio.CancelledError
+        return answers
+
+    monkeypatch.setattr(StoreLink, "ask", cancelled)
+    async with running(replica(redis.url)) as server:
+        secret = await secret_of(server.http)
+        async with by(secret, server.url) as wire:
+            await said(wire, "Hello.")
+            was = items_of(wire)
+            lose(wire)
+        await until_over(redis)
+        with pytest.raises((InvalidMessage, InvalidStatus, ConnectionClosed, OSError)):
+            async with by(secret, server.url):
+                pass
+        await until_over(redis)
+        async with by(secret, server.url) as wire:
+            assert await resumed_items(wire, was[-1]["id"]) == was
+    assert len(claims) == 3
