@@ -43,7 +43,7 @@ written without one."""
 
 
 WRITINGS = 2
-"""Most connections that are let write a turn, one where the other broke or wrote nobody's words."""
+"""Most connections that are opened to write a turn, the second where the first one broke."""
 _PASSING = (ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER)
 """Failures that another connection may not have."""
 WRITING_TOKENS = 32
@@ -74,7 +74,9 @@ class _Told(Turn):
     due: asyncio.TimerHandle | None = None
     """When its transcript is given up; None: none is wanted any more."""
     beside: LiveLink | None = None
-    """The connection that was opened to write it."""
+    """The connection that was opened last to write it."""
+    opened: int = 0
+    """How many were."""
 
 
 class LiveUpstream(UpstreamSession):
@@ -143,6 +145,7 @@ class LiveUpstream(UpstreamSession):
         """Have the transcript of a turn written by a connection of its own."""
         wishes = self._hinted(Wishes("", self._setup.voice, limit=WRITING_TOKENS))
         link = turn.beside = self._connect()
+        turn.opened += 1
         self._beside.add(link)
         link.prepare(wishes, ())
         self._soon(link.tell([Heard(turn)], {turn.item_id: turn.pcm}))
@@ -169,7 +172,7 @@ class LiveUpstream(UpstreamSession):
             await self._report(turn, words, failure)
         elif not turn.is_unfinished:
             again = failure is MIXED or failure.category in _PASSING
-            if again and len(turn.writings) < WRITINGS:
+            if again and turn.opened < WRITINGS:
                 self._write_beside(turn)
             else:
                 await self._report(turn, None, failure)

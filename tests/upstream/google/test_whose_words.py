@@ -397,6 +397,25 @@ async def test_a_connection_beside_that_breaks_is_replaced_once(again):
             assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS
 
 
+async def test_of_two_turns_that_are_written_apart_each_connection_is_replaced():
+    async with live_stack({"deaf": True}) as (service, _server, wire):
+        await begin(wire)
+        await commit(wire, 5, answer=True)
+        await wire.until("response.done")
+        # Words of the first may come with those of the second: both are written elsewhere.
+        await commit(wire, 8, answer=True)
+        await service.until(
+            lambda: [call.inputs.count("activityEnd") for call in service.calls[1:]] == [1, 1]
+        )
+        service.deaf, service.counts_tenths = False, True
+        first, second = service.calls[1:]
+        first.abort()
+        await wire.until(TRANSCRIBED)
+        second.abort()
+        await transcribed(wire, 2)
+        assert told(wire) == ["5 tenths", "8 tenths"]
+
+
 async def test_words_that_come_behind_a_failure_are_told_to_the_next_connection():
     async with live_stack() as (service, _server, wire):
         await begin(wire)
