@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.error import HTTPError
@@ -17,6 +18,8 @@ When = str | re.Pattern[str] | None
 Stage = Literal["stt", "llm", "tts"]
 PATIENCE_S = 60.0
 """Seconds within which the server answers."""
+LONGEST_WAIT_S = 60.0
+"""Seconds for which it waits for events, when it is asked to."""
 _FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x", re.ASCII: "a"}
 
 
@@ -126,7 +129,12 @@ class RealtimeServer:
             times: See the class.
             delay_ms: Milliseconds before it begins.
         """
-        made = [{"name": name, "arguments": arguments} for name, arguments in calls]
+        __tracebackhide__ = True
+        made: list[dict[str, Any]] = []
+        for at, call in enumerate(calls):
+            if isinstance(call, str) or len(call) != 2:
+                raise ScriptError(f'calls[{at}]: must be a name and arguments: ("f", {{"a": 1}})')
+            made.append({"name": call[0], "arguments": call[1]})
         self._rule(calls=made, says=says, when=when, times=times, delay_ms=delay_ms)
 
     def fails(
@@ -138,6 +146,7 @@ class RealtimeServer:
         says: str = "",
         when: When = None,
         times: Times = 1,
+        delay_ms: float = 0,
     ) -> None:
         """Let the model fail with one of OpenAI's codes, or the recogniser, or the voice.
 
@@ -148,10 +157,11 @@ class RealtimeServer:
             says: What the model says before.
             when: See the class.
             times: See the class.
+            delay_ms: Milliseconds before the model begins.
         """
         told: dict[str, Any] = {"message": message} if message is not None else {}
         told |= {"says": says} if says else {}
-        self._rule(fails=code, stage=stage, when=when, times=times, **told)
+        self._rule(fails=code, stage=stage, when=when, times=times, delay_ms=delay_ms, **told)
 
     def stalls(
         self,
@@ -160,17 +170,19 @@ class RealtimeServer:
         text: str | None = None,
         when: When = None,
         times: Times = 1,
+        delay_ms: float = 0,
     ) -> None:
         """Let the model stop within an answer, and never go on.
 
         Args:
             after_words: After how many words.
-            text: The answer; None: some words.
+            text: The answer; None: some words. It is a rule of its own, beside those of `answers`.
             when: See the class.
             times: See the class.
+            delay_ms: Milliseconds before it begins.
         """
         told = {"answers": text} if text is not None else {}
-        self._rule(stalls=after_words, when=when, times=times, **told)
+        self._rule(stalls=after_words, when=when, times=times, delay_ms=delay_ms, **told)
 
     def hears(self, text: str, *, times: Times = 1, delay_ms: float = 0) -> None:
         """Let the recogniser understand the next spoken turn as a text."""
@@ -218,6 +230,8 @@ class RealtimeServer:
         __tracebackhide__ = True
         try:
             self._ask("/testing/script", rules)
+        except TypeError as error:
+            raise ScriptError(f"script: {error}") from None
         except HTTPError as refused:
             with refused:
                 body = json.load(refused)
@@ -261,7 +275,7 @@ class RealtimeServer:
             type_: Its type.
             sender: Who sends it; None: anybody.
             count: The how-manieth it is.
-            timeout_s: Seconds, at most 60.
+            timeout_s: Seconds.
 
         Returns:
             The event.
@@ -270,8 +284,11 @@ class RealtimeServer:
             AssertionError: It has not come in time; it says what there was.
         """
         __tracebackhide__ = True
-        asked = {"type": type_, "count": count, "wait_s": timeout_s}
-        found = self._events(**asked, **({"from": sender} if sender else {}))
+        asked = {"type": type_, "count": count} | ({"from": sender} if sender else {})
+        deadline = time.monotonic() + timeout_s
+        found = self._events(**asked, wait_s=min(max(timeout_s, 0.0), LONGEST_WAIT_S))
+        while len(found) < count and (left_s := deadline - time.monotonic()) > 0:
+            found = self._events(**asked, wait_s=min(left_s, LONGEST_WAIT_S))
         if len(found) < count:
             told = f"{len(found)} of {count} events '{type_}' within {timeout_s:g} s"
             raise AssertionError(f"{told}:\n{self.events.listing()}")
@@ -287,7 +304,7 @@ class RealtimeServer:
         __tracebackhide__ = True
         # What is nothing is left out: not every rule has it.
         said = {name: value for name, value in rule.items() if not _is_usual(name, value)}
-        if isinstance(when, re.Pattern):
+        if isinstance(when, re.Pattern) and isinstance(when.pattern, str):
             flags = "".join(letter for flag, letter in _FLAGS.items() if when.flags & flag)
             said["when"] = {"regex": f"(?{flags}){when.pattern}" if flags else when.pattern}
         elif isinstance(when, str):

@@ -40,6 +40,20 @@ class Event(dict[str, Any]):
         return f"<{self.sender} {self.t_ms:.0f} ms {shown}>"
 
 
+def _failure(event: Event) -> str:
+    """Return what went wrong by an event, for a line of a listing; nothing: nothing did."""
+    response = event.get("response")
+    status = response.get("status") if isinstance(response, dict) else None
+    error = event.get("error")
+    if event.type == "response.done" and isinstance(response, dict) and status != "completed":
+        details = response.get("status_details") or {}
+        error = details.get("error") or {"code": details.get("reason")}
+    if not isinstance(error, dict):
+        return ""
+    told = (status, error.get("code") or error.get("type"), error.get("message"))
+    return "  " + ": ".join(part for part in told if isinstance(part, str))
+
+
 class Events(list[Event]):
     """Events in the order in which they passed."""
 
@@ -132,6 +146,6 @@ class Events(list[Event]):
             if not same:
                 arrow = "→" if event.sender == "client" else "←"
                 often = f" × {count}" if count > 1 else ""
-                lines.append(f"{event.t_ms:8.0f} ms {arrow} {event.type}{often}")
+                lines.append(f"{event.t_ms:8.0f} ms {arrow} {event.type}{often}{_failure(event)}")
                 count = 0
         return "\n".join(lines) or "(nothing passed)"

@@ -20,7 +20,7 @@ _FIXTURE = "realtime_server"
 
 
 @pytest.fixture(scope="session")
-def realtime_server_settings() -> Mapping[str, str]:
+def realtime_server_settings() -> Mapping[str, object]:
     """Settings of the server, as variables; to have some, define this fixture anew.
 
     A provider that they name, as `REALTIME_STT__PROVIDER=embedded` does, stands in place of that
@@ -31,7 +31,7 @@ def realtime_server_settings() -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def _realtime_process(
-    realtime_server_settings: Mapping[str, str],
+    realtime_server_settings: Mapping[str, object],
 ) -> Generator[ServerProcess, None, None]:
     from open_realtime_pytest.process import ServerNotStarted, ServerProcess
 

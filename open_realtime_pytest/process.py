@@ -26,7 +26,7 @@ class ServerNotStarted(Exception):
 class ServerProcess:
     """A server with `--testing`, on a free port of this machine."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, object]) -> None:
         """Start it, and wait until it is ready.
 
         It gets this process's environment without the settings of a server (`REALTIME_…`), and
@@ -58,7 +58,7 @@ class ServerProcess:
         self._process = subprocess.Popen(
             [sys.executable, str(CHILD), "--testing", "--log-json", "--port", "0"],
             cwd=self._folder.name,
-            env={**kept, **own, **variables},
+            env={**kept, **own, **{name: str(value) for name, value in variables.items()}},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

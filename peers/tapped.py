@@ -123,6 +123,8 @@ class TappedPeer:
         self._peer = peer
         self._tap = tap
         self._dialect = dialect
+        self._finished = False
+        """Whether nothing that the session says reaches the client any more."""
 
     @property
     def left(self) -> str | None:
@@ -170,16 +172,19 @@ class TappedPeer:
         return send
 
     def _tell(self, event: ServerEvent) -> None:
-        self._tap.sent(event, self._dialect.render(event))
+        if not self._finished:
+            self._tap.sent(event, self._dialect.render(event))
 
     def play(self, audio: OutputAudio) -> None:
         """Queue audio, and tell it."""
-        self._tap.played(audio)
+        if not self._finished:
+            self._tap.played(audio)
         self._peer.play(audio)
 
     def silence(self) -> None:
         """Stop playback, and tell it."""
-        self._tap.silenced()
+        if not self._finished:
+            self._tap.silenced()
         self._peer.silence()
 
     def duck(self, *, on: bool) -> None:
@@ -204,7 +209,8 @@ class TappedPeer:
         await self._peer.deliver(report)
 
     def finish(self) -> None:
-        """Accept no more output."""
+        """Accept no more output, and tell none."""
+        self._finished = True
         self._peer.finish()
 
     async def send_at_once(self, event: ServerEvent) -> None:

@@ -35,6 +35,8 @@ class StageFailure(Exception):
     """The remedy; None: the provider's remedy for this kind of failure."""
     code: str | None = None
     """The code for the client; None: that of this kind of failure."""
+    told: str | None = None
+    """All that the client is told; None: the stage, the reason and the remedy."""
 
     def __init__(self, reason: str, quoted: str = "") -> None:
         """Describe a failure.

@@ -5,12 +5,9 @@ Vendors' own ids cannot be used: clients may send back at most 32 characters, an
 
 from __future__ import annotations
 
-import secrets
-import string
-
-_ALPHABET = string.ascii_letters + string.digits
+from wire.ids import new_id
 
 
 def new_call_id() -> str:
-    """Return `call_` and 16 random letters and digits."""
-    return "call_" + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+    """Return `call_` and 16 letters and digits."""
+    return new_id("call")

@@ -99,12 +99,13 @@ def failure_reason(
     remedy = (known and known.remedy) or (not refused and provider.remedies.get(category)) or usual
     remedy = in_stack(remedy, stack)
 
-    def told(reason: str) -> str:
+    def worded(reason: str) -> str:
         return provider.redacted(f"{stage} {provider.label} failed: {reason}. {remedy}")
 
     code = (known and known.code) or _CODES.get(category, "provider_error")
-    discreet = told(_discreet_reason(frame, known, category) or reason)
-    return FailureReason(told(reason), code, stage=stage, discreet=discreet)
+    discreet = worded(_discreet_reason(frame, known, category) or reason)
+    told = (known and known.told) or worded(reason)
+    return FailureReason(told, code, stage=stage, discreet=discreet)
 
 
 def unreachable_remedy(stage: FailingStage, provider: Provider, stack: str = DEFAULT_STACK) -> str:

@@ -44,14 +44,21 @@ class ScriptedFailure(StageFailure):
 
     remedy = "A rule of the test's script wants it."
 
-    def __init__(self, code: str, message: str) -> None:
-        """Fail with a code for the client, and a message."""
+    def __init__(self, code: str, message: str, told: str | None = None) -> None:
+        """Fail.
+
+        Args:
+            code: For the client.
+            message: What happened.
+            told: All that the client is told; None: the stage, what happened, and the remedy.
+        """
         super().__init__(message)
         self.code = code
+        self.told = told
 
 
 def _of_rule(rule: Fails) -> ScriptedFailure:
-    return ScriptedFailure(rule.fails, rule.message)
+    return ScriptedFailure(rule.fails, rule.message, told=rule.message)
 
 
 class Stages(TypedDict):

@@ -64,7 +64,7 @@ def write_page(recording: Recording, output: Path | None) -> Path:
     """Write a recording's page, for its owner alone, and return where it is.
 
     Raises:
-        BadRecording: A track is missing, or the page cannot be written.
+        BadRecording: A track cannot be read, or the page cannot be written.
     """
     # What draws waveforms takes longer to load than a conversation to print.
     from recordings.page import page

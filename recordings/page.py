@@ -15,7 +15,7 @@ from typing import Any
 
 from recordings.conversation import conversation
 from recordings.reading import Recording
-from recordings.sound import PEAK_MS, sound, spans
+from recordings.sound import PEAK_MS, missing, sound, spans
 
 _PARTS = Path(__file__).parent / "page"
 _CONSOLE = Path(__file__).parent.parent / "console" / "js"
@@ -27,7 +27,7 @@ def page(recording: Recording) -> str:
     """Return the page.
 
     Raises:
-        BadRecording: A track is missing, or cannot be read.
+        BadRecording: A track cannot be read.
     """
     heard = sound(recording)
     data: dict[str, Any] = {
@@ -35,7 +35,9 @@ def page(recording: Recording) -> str:
         "ended": recording.ended,
         "stopped": recording.stopped,
         "cutOff": recording.cut_off,
-        "length": max(recording.length_ms, heard.length_ms if heard else 0.0),
+        "missing": missing(recording),
+        "length": recording.length_ms,
+        "heard": heard.length_ms if heard else recording.length_ms,
         "said": spans(conversation(recording.rows)),
         "rows": recording.rows,
         "peakMs": PEAK_MS,

@@ -67,8 +67,10 @@ class _Piece:
 def sound(recording: Recording) -> Sound | None:
     """Return a recording's audio; None: it has none, as where it was redacted.
 
+    A track that is missing (`missing`) is silence.
+
     Raises:
-        BadRecording: A track is missing, or cannot be read.
+        BadRecording: A track cannot be read.
     """
     tracks = _Tracks(recording)
     pieces = {"user": _user(recording.rows, tracks), "assistant": _assistant(recording, tracks)}
@@ -78,6 +80,14 @@ def sound(recording: Recording) -> Sound | None:
         return None
     length = int(max(*ends, recording.length_ms) * RATE / 1000) + 1
     return Sound(*(_laid(side, length) for side in pieces.values()))
+
+
+def missing(recording: Recording) -> list[str]:
+    """Return the files of audio that are not beside the recording any more."""
+    places = (row.get("audio") for row in recording.rows)
+    named = {place.get("track"): None for place in places if isinstance(place, dict)}
+    paths = [recording.track(Path(name).name) for name in named if isinstance(name, str)]
+    return [path.name for path in paths if not path.exists()]
 
 
 class _Tracks:
@@ -102,6 +112,8 @@ class _Tracks:
 
     def _file(self, name: str) -> tuple[Samples, int]:
         path = self._recording.track(Path(name).name)
+        if not path.exists():
+            return np.zeros(0, np.int16), RATE
         try:
             with soundfile.SoundFile(path) as file:
                 rate = int(file.samplerate)

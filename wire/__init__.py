@@ -22,6 +22,7 @@ __all__ = [
     "media",
     "response_events",
     "response_fields",
+    "server_events",
     "session_events",
     "session_fields",
     "strict_json",

@@ -46,6 +46,7 @@ function about() {
   let end = `The session ended: ${recording.ended}.`;
   if (recording.stopped) end = `The recording ended before the session: ${recording.stopped}.`;
   if (recording.cutOff) end = `The rest is missing behind line ${recording.cutOff}.`;
+  for (const track of recording.missing) end += ` ${track} is missing, and so silent.`;
   document.getElementById("end").textContent = end;
 }
 
@@ -97,8 +98,8 @@ function drawWave() {
     }
   }
   pen.fillStyle = resolved("var(--bad)");
-  pen.fillRect((audio.currentTime * 1000 * width) / recording.length, 0, Math.max(1, scale), height);
-  wave.setAttribute("aria-valuemax", (recording.length / 1000).toFixed(1));
+  pen.fillRect((audio.currentTime * 1000 * width) / recording.heard, 0, Math.max(1, scale), height);
+  wave.setAttribute("aria-valuemax", (recording.heard / 1000).toFixed(1));
   wave.setAttribute("aria-valuenow", audio.currentTime.toFixed(1));
   wave.setAttribute("aria-valuetext", clock(audio.currentTime * 1000));
 }
@@ -120,7 +121,7 @@ function markSaid() {
 
 function beginAudio() {
   document.getElementById("sound").hidden = false;
-  wave.addEventListener("click", (event) => playFrom((event.offsetX / wave.clientWidth) * recording.length));
+  wave.addEventListener("click", (event) => playFrom((event.offsetX / wave.clientWidth) * recording.heard));
   wave.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -5, ArrowRight: 5 }[event.key];
     if (step) audio.currentTime = Math.max(0, audio.currentTime + step);

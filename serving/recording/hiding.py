@@ -13,7 +13,7 @@ from telemetry.key_masks import without_keys
 _KEY_FIELDS = frozenset({"authorization", "api_key", "client_secret"})
 """Fields of events whose value is a key."""
 _URL_FIELDS = frozenset({"server_url", "connector_url"})
-_IN_URL = re.compile(r"(?<=//)[^/@\s]+(?=@)")
+_IN_URL = re.compile(r"(?:(?<=//)|^)[^/@\s]+(?=@)")
 """Finds name and password in a URL."""
 _KEY = re.compile(rb"(?:(?<![\w-])|(?<=\\[bfnrt]))(?:sk-|ek_)[\w-]{16,}")
 """Finds, in a JSON text, what can be nothing but a key of OpenAI's kind."""
@@ -28,6 +28,9 @@ _STRUCTURE = frozenset(
 )
 """Fields that say how a conversation goes, and not what is said in it. All others are taken to."""
 
+_NAMED_BY_CLIENT = frozenset({"headers", "metadata", "parameters", "variables"})
+"""Objects in which the names too are the client's own."""
+
 
 def without_secrets(value: Any, name: str = "") -> Any:
     """Return a JSON value with its keys masked.
@@ -36,14 +39,14 @@ def without_secrets(value: Any, name: str = "") -> Any:
         value: The value.
         name: The field that it is the value of.
     """
+    if name == "headers" and value is not None:
+        return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
+    if name in _KEY_FIELDS and value is not None:
+        return HIDDEN
     if isinstance(value, dict):
-        if name == "headers":
-            return dict.fromkeys(value, HIDDEN)
         return {key: without_secrets(inner, key.lower()) for key, inner in value.items()}
     if isinstance(value, list):
         return [without_secrets(inner, name) for inner in value]
-    if name in _KEY_FIELDS and value is not None:
-        return HIDDEN
     if isinstance(value, str) and name in _URL_FIELDS:
         return _IN_URL.sub(HIDDEN, without_keys(value))
     return value
@@ -57,7 +60,7 @@ def without_words(value: Any, name: str = "type") -> Any:
         name: The field that it is the value of.
     """
     if isinstance(value, dict):
-        if name == "metadata":
+        if name in _NAMED_BY_CLIENT:
             return {"chars": len(json.dumps(value, ensure_ascii=False))}
         return {key: without_words(inner, key) for key, inner in value.items()}
     if isinstance(value, list):

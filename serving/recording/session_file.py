@@ -83,7 +83,13 @@ class SessionFile:
         self._tracks = None if redact else Tracks(self.stem, form)
         self._bytes = 0
         self._ms = 0.0
-        self._write(rows.header(about.header))
+        try:
+            self._write(rows.header(about.header))
+        except OSError:
+            # A file without a first line is no recording.
+            self._file.close()
+            self.stem.with_name(self.stem.name + LINES).unlink(missing_ok=True)
+            raise
 
     def take(self, notes: Iterable[Note]) -> bool:
         """Write what a session has noted.

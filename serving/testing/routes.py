@@ -57,16 +57,14 @@ def testing_routes(
 
     router = APIRouter(prefix="/testing", dependencies=[Depends(as_operator)])
 
-    @router.get("/script")
-    async def script() -> JSONResponse:
-        return JSONResponse({"rules": desk.script.state()})
-
-    @router.post("/script")
-    async def add(request: Request) -> JSONResponse:
-        try:
-            desk.script.add(read_script(await _json(request)))
-        except (BadScript, ProtocolError) as bad:
-            return _bad(str(bad))
+    # One route, so that who asks with another method is told of both.
+    @router.api_route("/script", methods=["GET", "POST"])
+    async def script(request: Request) -> JSONResponse:
+        if request.method == "POST":
+            try:
+                desk.script.add(read_script(await _json(request)))
+            except (BadScript, ProtocolError) as bad:
+                return _bad(str(bad))
         return JSONResponse({"rules": desk.script.state()})
 
     @router.get("/events")
@@ -110,6 +108,8 @@ async def _json(request: Request) -> Any:
         return json.loads(await read_body(request))
     except ValueError as error:
         raise BadScript(f"script: is no JSON: {error}") from None
+    except RecursionError:
+        raise BadScript("script: is nested too deeply") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _BY_PROOF: dict[str, str] = {
         "open_realtime_pytest/process.py"
     ),
     "serving/testing/test_routes.py": "serving/listening.py serving/testing/desk.py",
+    "testing/test_rules.py": "testing/known_names.py",
     "testing/test_virtual_clock.py": (
         "serving/testing/virtual_sessions.py settings/virtual_clock.py wire/dates.py"
     ),

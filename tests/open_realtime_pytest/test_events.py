@@ -60,6 +60,22 @@ def test_all_types_or_a_difference() -> None:
     ]
 
 
+def test_a_listing_says_what_went_wrong() -> None:
+    error = {"type": "invalid_request_error", "code": "session_expired", "message": "Time is up."}
+    status = {"reason": "turn_detected"}
+    response = {"status": "cancelled", "status_details": status}
+    listed = Events(
+        [
+            Event({"type": "response.done", "response": response}, "server", "sess_1", 5),
+            Event({"type": "error", "error": error}, "server", "sess_1", 12),
+        ]
+    ).listing()
+    assert listed == (
+        "       5 ms ← response.done  cancelled: turn_detected\n"
+        "      12 ms ← error  session_expired: Time is up."
+    )
+
+
 def test_an_order_with_whatever_in_between() -> None:
     PASSED.assert_order("session.created", "session.updated")
     with pytest.raises(AssertionError, match=r"'session.created' behind 'session.updated'"):

@@ -111,7 +111,7 @@ def test_faults(realtime_server):
     realtime_server.stalls(after_words=2, text="one two three")
     with session(realtime_server) as (send, until):
         failed = ask(send, until, "hello")["status_details"]["error"]
-        assert failed["code"] == "rate_limit_exceeded" and "too many" in failed["message"]
+        assert failed["code"] == "rate_limit_exceeded" and failed["message"] == "too many"
         send("response.create")
         realtime_server.wait_for("response.output_text.delta", count=2)
         send("response.cancel")
@@ -130,6 +130,10 @@ def test_a_rule_that_cannot_be_used(realtime_server):
         realtime_server.answers("x", times=0)
     with pytest.raises(ValueError, match="when: must be words, or a regular expression"):
         realtime_server.answers("x", when=str.isupper)
+    with pytest.raises(ValueError, match=r"calls\\[0\\]: must be a name and arguments"):
+        realtime_server.calls_several([("f",)])
+    with pytest.raises(ValueError, match="script: .*not JSON serializable"):
+        realtime_server.calls("f", a={1, 2})
 
 def test_a_wait_in_vain(realtime_server):
     with pytest.raises(AssertionError, match=r"0 of 1 events 'error' within 0.01 s:\\n\\(nothing"):

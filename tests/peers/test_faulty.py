@@ -88,9 +88,15 @@ async def test_on_a_call_audio_is_no_event(server: Double):
 
 
 async def test_a_session_expires_as_if_its_time_were_up(server: Double):
-    await server.script({"expires": "session.updated"})
+    await server.script({"expires": "session.updated"}, {"answers": "too late"})
     async with client(server.url) as wire:
-        await wire.update(output_modalities=["text"])
+        await wire.send("session.update", session={"type": "realtime"})
+        await wire.send("response.create")
         ended = await closed(wire)
     assert wire.events[-1]["error"]["code"] == "session_expired"
     assert ended.rcvd is not None and ended.rcvd.code == 1001
+    # What the client did not get any more has not passed.
+    session = (await server.sessions())[-1]
+    passed = await server.events(**{"from": "server", "session": session["id"]})
+    assert [event["type"] for event in passed] == [event["type"] for event in wire.events]
+    assert session["conversation"] == ""

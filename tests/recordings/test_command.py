@@ -97,7 +97,7 @@ async def test_a_page_is_written_for_its_owner_alone(
     assert told == f"error: {tmp_path / 'gone' / 'page.html'}: No such file or directory\n"
 
 
-async def test_a_track_that_is_missing_is_named(
+async def test_a_track_that_is_broken_is_named_and_one_that_is_missing_is_silent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = await recorded(tmp_path)
@@ -108,6 +108,10 @@ async def test_a_track_that_is_missing_is_named(
     told = capsys.readouterr().err
     assert told.startswith(f"error: {track}: cannot be read as audio: ")
     assert told.count("\n") == 1
+    # Without it there is all the rest.
+    track.unlink()
+    assert main(["page", str(path)]) == 0
+    assert f'"missing": ["{track.name}"]' in path.with_suffix(".html").read_text()
 
 
 async def test_the_commands_of_the_document_do_what_it_says(

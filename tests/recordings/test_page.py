@@ -62,7 +62,7 @@ async def test_its_audio_is_drawn_and_played(opened: Page) -> None:
     )
     await opened.until(f"wave.width > 300 && {pixels} > 100")
     await opened.until("audio.readyState >= 1")
-    length = await opened.evaluate("audio.duration * 1000 - recording.length")
+    length = await opened.evaluate("audio.duration * 1000 - recording.heard")
     assert abs(length) < 200
     await opened.evaluate("document.querySelector('#said button.time').click()")
     await opened.until("audio.currentTime > 0.1 && !audio.paused")

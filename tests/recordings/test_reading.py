@@ -12,6 +12,12 @@ from recordings.reading import BadRecording, read
 
 HEADER = {"recording": 1, "session": "sess_1"}
 EVENT = {"t": 1.5, "from": "server", "event": {"type": "session.created"}}
+APPENDS = {
+    "t": 2,
+    "from": "client",
+    "appends": [[2, 960]],
+    "audio": {"track": "user.flac", "at": 0, "samples": 480},
+}
 END = {"t": 9, "end": "the client left"}
 
 
@@ -57,6 +63,19 @@ def test_a_recording_that_was_stopped_says_why(tmp_path: Path) -> None:
         ((HEADER, {"t": 1, "from": "client", "appends": []}), "", 2, "nothing that a recording"),
         ((HEADER, {"t": 1, "from": "server", "event": {}}), "", 2, "nothing that a recording"),
         ((HEADER, END, EVENT), "", 3, "behind the end"),
+        ((HEADER, {**EVENT, "t": float("nan")}), "", 2, "when it was"),
+        ((HEADER, {**EVENT, "t": 1e308}), "", 2, "when it was"),
+        ((HEADER, {**EVENT, "event": {"type": "x", "response": 5}}), "", 2, "such a 'response'"),
+        ((HEADER, {**EVENT, "event": {"type": "x", "item": []}}), "", 2, "such a 'item'"),
+        ((HEADER, {**EVENT, "event": {"type": "x", "item_id": []}}), "", 2, "such a 'item_id'"),
+        (
+            (HEADER, {**EVENT, "event": {"type": "x", "item": {"content": [1]}}}),
+            "",
+            2,
+            "such a 'content'",
+        ),
+        ((HEADER, APPENDS, APPENDS), "", 3, "not behind the one before"),
+        ((HEADER, {**APPENDS, "audio": {"track": "user.flac", "at": "0"}}), "", 2, "not behind"),
     ],
 )
 def test_what_is_none_is_refused_with_its_line(
@@ -75,6 +94,9 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "one.flac"
     path.write_bytes(b"fLaC\xff\xff")
     with pytest.raises(BadRecording, match=r"is no text; name the recording's \.jsonl file"):
+        read(path)
+    path.write_bytes(json.dumps(HEADER).encode() + b'\n{"t": "\xff"}\n')
+    with pytest.raises(BadRecording, match="line 2: is no text"):
         read(path)
     with pytest.raises(BadRecording, match="No such file"):
         read(tmp_path / "gone.jsonl")

@@ -85,8 +85,8 @@ def test_an_answer_that_was_stopped_stops_where_it_did(text: str, rule: Row):
 
 
 def test_failures_keep_their_code_and_what_was_said_before():
-    wrapped = "LLM script of a test failed: too many. A rule of the test's script wants it."
-    error = {"code": "rate_limit_exceeded", "message": wrapped}
+
+    error = {"code": "rate_limit_exceeded", "message": "too many"}
     made = retold(*response("I", "failed", {"error": error}))
     assert made.rules == [{"fails": "rate_limit_exceeded", "message": "too many", "says": "I"}]
     odd = retold(*response("", "failed", {"error": {"code": "What is this?"}}))

@@ -47,6 +47,26 @@ def test_words_are_found_wherever_they_are_and_whatever_their_case() -> None:
     assert regex.when.fits("snow") and not regex.when.fits("Snow")
 
 
+def test_a_regular_expression_takes_no_longer_for_a_text_that_nearly_fits() -> None:
+    [rule] = read_script([{"answers": "x", "when": {"regex": "^(a+)+$"}}]).rules
+    assert isinstance(rule, Answers) and rule.when is not None
+    # Python's own takes longer than the universe is old.
+    assert not rule.when.fits("a" * 200 + "!")
+
+
+def test_events_are_known_by_their_names_in_both_dialects_and_codes_may_be_new() -> None:
+    beta, translated, code = read_script(
+        [
+            {"drops": "response.audio.delta"},
+            {"drops": "session.output_audio.delta"},
+            {"fails": "a_code_of_mine"},
+        ]
+    ).rules
+    assert isinstance(beta, Drops) and beta.drops == "response.output_audio.delta"
+    assert isinstance(translated, Drops) and translated.drops == "session.output_audio.delta"
+    assert isinstance(code, Fails) and code.fails == "a_code_of_mine"
+
+
 def test_delays_alone_are_a_script() -> None:
     part = read_script({"delays": {"llm_ms": 20}})
     assert part.rules == []
@@ -66,7 +86,10 @@ def test_delays_alone_are_a_script() -> None:
         ([{"answers": 3}], "script[0].answers: must be a text"),
         ([{"answers": "x", "wen": "y"}], "script[0].wen: there is nothing of that name here. Did"),
         ([{"answers": "x", "when": ""}], "script[0].when: must be words, or a regular expression"),
-        ([{"answers": "x", "when": {"regex": "("}}], "script[0].when: is no regular expression: "),
+        (
+            [{"answers": "x", "when": {"regex": "("}}],
+            "script[0].when: is no regular expression of this kind: unclosed",
+        ),
         ([{"answers": "x", "times": 0}], "script[0].times: must be a whole number from 1, or 'al"),
         ([{"answers": "x", "times": True}], "script[0].times: must be a whole number"),
         ([{"answers": "x", "delay_ms": -1}], "script[0].delay_ms: must be at least 0"),
@@ -82,6 +105,10 @@ def test_delays_alone_are_a_script() -> None:
         ([{"hears": "x", "when": "y"}], "script[0].when: there is nothing of that name here."),
         ([{"drops": 0}], "script[0].drops: must be the number of events of the server after"),
         ([{"expires": True}], "script[0].expires: must be a whole number"),
+        ([{"drops": "response.creatd"}], "script[0].drops: the server has no event 'response.cr"),
+        ([{"expires": "response.create"}], "Did you mean response.created?"),
+        ([{"fails": "rate_limit_exceded"}], "Did you mean rate_limit_exceeded?"),
+        ([{"answers": "x", "when": {"regex": "(?=x)"}}], "script[0].when: is no regular express"),
         ({"delays": {"stt": 1}}, "delays.stt: there is nothing of that name here. Did you mean"),
         ({"delays": 3}, "delays: must be a table of names and values"),
     ],

@@ -191,6 +191,21 @@ def test_a_client_that_reads_slowly_is_none_that_does_not_read(server: RealtimeS
     assert server.sessions[0].spoken_audio
 
 
+def test_ids_of_calls_are_the_same_too(server: RealtimeServer) -> None:
+    def called() -> str:
+        server.reset()
+        server.calls_several([("get_time", {}), ("get_time", {"city": "Oslo"})])
+        sdk = OpenAI(api_key=server.api_key, base_url=server.base_url)
+        tool = {"type": "function", "name": "get_time", "parameters": {"type": "object"}}
+        with sdk.realtime.connect(model="gpt-realtime") as connection:
+            connection.session.update(session={"type": "realtime", "tools": [tool]})  # type: ignore
+            typed(connection, "What time is it?")
+            until_done(connection)
+        return server.events.text
+
+    assert called() == called()
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [

@@ -14,11 +14,13 @@ export default async function start(project) {
   const server = spawn(`exec ${COMMAND} --testing --port 0 --log-json`, {
     shell: true,
     env: { ...process.env, REALTIME_API_KEYS: KEY, REALTIME_WEBRTC__UDP_PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  let log = '';
+  server.stderr.on('data', (written) => (log = (log + written).slice(-4000)));
   const address = await new Promise((resolve, reject) => {
     server.on('error', reject);
-    server.on('exit', (code) => reject(new Error(`${COMMAND} ended (${code})`)));
+    server.on('close', (code) => reject(new Error(`${COMMAND} ended (${code}):\n${log}`)));
     createInterface({ input: server.stdout }).on('line', (line) => {
       const said = line.startsWith('{') ? JSON.parse(line) : {};
       if (said.event === 'server.ready') resolve(said.address);
@@ -26,7 +28,7 @@ export default async function start(project) {
   });
   project.provide('realtimePort', Number(new URL(address).port));
   return () => {
-    server.removeAllListeners('exit');
+    server.removeAllListeners('close');
     server.kill();
   };
 }

@@ -27,6 +27,28 @@ def test_keys_of_mcp_servers_are_masked_and_names_stay() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"headers": "key"},
+        {"headers": ["key"]},
+        {"headers": {"X": ["key"]}},
+        {"authorization": {"x": "key"}},
+        {"Authorization": ["key"]},
+        {"server_url": "user:key@mcp.example"},
+        {"server_url": ["https://user:key@mcp.example"]},
+    ],
+)
+def test_keys_are_masked_in_what_no_server_takes(tool: dict[str, object]) -> None:
+    assert "key" not in json.dumps(without_secrets({"session": {"tools": [tool]}}))
+
+
+def test_names_that_a_client_has_chosen_are_words_too() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    told = without_words({"type": "function", "parameters": schema})
+    assert told == {"type": "function", "parameters": {"chars": len(json.dumps(schema))}}
+
+
 def test_the_servers_own_keys_are_masked_in_whatever_is_written() -> None:
     keys = KnownKeys(['a"key', ""])
     assert keys.hidden(json.dumps({"text": 'my a"key'}).encode()) == b'{"text": "my ***"}'

@@ -141,6 +141,7 @@ async def test_a_reset_ends_sessions_and_forgets_what_came(server: Double):
         (b'[{"answers": "x"}, {"answer": "y"}]', "script[1]: says nothing to do"),
         (b"[{]", "script: is no JSON: "),
         (b"\xff", "script: is no JSON: "),
+        (b"[" * 100_000, "script: is nested too deeply"),
         (b'["' + b"x" * 1024 * 1024 + b'"]', "The request body is larger than 1048576 bytes."),
     ],
 )
@@ -150,6 +151,12 @@ async def test_a_script_that_cannot_be_used_is_one_line(server: Double, body: by
     assert (answer.status_code, error["code"]) == (400, "invalid_script")
     assert said in error["message"] and "\n" not in error["message"]
     assert (await server.http.get("/testing/script")).json() == {"rules": []}
+
+
+async def test_another_method_is_told_of_both(server: Double):
+    answer = await server.http.put("/testing/script", content=b"[]")
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST"}
 
 
 @pytest.mark.parametrize(
