@@ -30,7 +30,13 @@ async def running(*arguments: str) -> AsyncIterator[tuple[Process, str]]:
     """Run the command, and yield the base URL that it says."""
     command = (sys.executable, "-m", "recordings", "as-client-test", FILE, "--port", "0")
     process = await asyncio.create_subprocess_exec(
-        *command, *arguments, cwd=ROOT, stdout=PIPE, stderr=PIPE
+        *command,
+        *arguments,
+        cwd=ROOT,
+        stdout=PIPE,
+        stderr=PIPE,
+        # Where tests run in the background, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
