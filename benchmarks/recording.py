@@ -1,4 +1,4 @@
-"""What recording costs of a conversation's CPU: servers with and without it, in turn.
+"""What recording costs of a conversation's CPU, and whether it delays audio.
 
     python -m benchmarks.recording [--callers N] [--seconds S] [--rounds N] [--scripted] [--json]
 
@@ -6,6 +6,7 @@ The callers of `sessions_per_core` talk to three servers, one after the other an
 that records nothing, one that writes audio as FLAC, and one that writes it as WAV. The CPU of each
 is all that its process uses, the writing thread's included. Its ratio to the first server's is
 taken round by round, so that other load of the machine affects both alike; the median is shown.
+So is how long the first audio of an answer takes, and how long a player had nothing to play.
 
 Recogniser, model and voice are those that the server starts with. With `--scripted` they cost
 nothing, as services elsewhere do: this is the least that a conversation can cost, and so the
@@ -17,11 +18,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -45,21 +48,23 @@ class Figures:
     lowest: float
     highest: float
     """The range of the ratio."""
+    first_audio_ms: float
+    """Median of the server's own latency, from the end of a turn to the first audio."""
+    first_audio_ratio: float
+    """How many times that of a server that records nothing."""
+    dry_ms: float
+    """Longest time a player had nothing to play in the middle of an answer."""
     kib: float
     """KiB on disk per session-second."""
 
 
-async def measured(server: LocalServer, callers: int, seconds: float) -> float:
-    """Let callers talk to a server; returns its CPU per session-second, in ms."""
-    talking = await per_core.gather_callers(server, callers, per_core.conversation())
-    cpu, _taken, _late = await per_core.cpu_while(server, talking, seconds)
-    problem = next((caller.problem for caller in talking if caller.problem), None)
-    for caller in talking:
-        caller.leave()
-    if problem:
-        raise ClientError(f"A conversation went wrong: {problem}.")
+async def measured(server: LocalServer, callers: int, seconds: float) -> per_core.Trial:
+    """Let callers talk to a server."""
+    trial = await per_core.trial(server, callers, seconds)
+    if trial.problem:
+        raise ClientError(f"A conversation went wrong: {trial.problem}.")
     await asyncio.to_thread(server.emptied)
-    return 1000 * cpu / callers
+    return trial
 
 
 async def run(callers: int, seconds: float, rounds: int, *, scripted: bool) -> list[Figures]:
@@ -71,8 +76,11 @@ async def run(callers: int, seconds: float, rounds: int, *, scripted: bool) -> l
         rounds: How often each server is measured.
         scripted: Whether nothing is recognised, and the voice is a hum.
     """
-    start = scripted_server if scripted else configured_server
-    found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    cores = sorted(os.sched_getaffinity(0))
+    # A server that moves from core to core uses more or less CPU by chance.
+    pinned = partial(scripted_server, core=cores[0] if len(cores) > 1 else None)
+    start = pinned if scripted else configured_server
+    found: dict[str, list[per_core.Trial]] = {kind: [] for kind in KINDS}
     with ExitStack() as stack:
         servers: dict[str, LocalServer] = {}
         folders: dict[str, Path] = {}
@@ -92,16 +100,22 @@ async def run(callers: int, seconds: float, rounds: int, *, scripted: bool) -> l
 
 
 def _figures(
-    kind: str, found: dict[str, list[float]], folder: Path | None, talked_s: float
+    kind: str, found: dict[str, list[per_core.Trial]], folder: Path | None, talked_s: float
 ) -> Figures:
-    ratios = [with_ / without for with_, without in zip(found[kind], found["none"], strict=True)]
+    trials = found[kind]
+    pairs = list(zip(trials, found["none"], strict=True))
+    ratios = [with_.cpu_ms / without.cpu_ms for with_, without in pairs]
+    waits = [with_.p50_ms / without.p50_ms for with_, without in pairs if without.p50_ms]
     size = 0 if folder is None else sum(path.stat().st_size for path in folder.iterdir())
     return Figures(
         kind,
-        median(found[kind]),
+        median(trial.cpu_ms for trial in trials),
         median(ratios),
         min(ratios),
         max(ratios),
+        median(trial.p50_ms for trial in trials),
+        median(waits or [1.0]),
+        max(trial.dry_ms for trial in trials),
         size / 1024 / talked_s,
     )
 
@@ -109,7 +123,7 @@ def _figures(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--callers", type=int, default=4, help="conversations at once")
+    parser.add_argument("--callers", type=int, default=12, help="conversations at once")
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each server")
     parser.add_argument("--scripted", action="store_true", help="with stages that cost nothing")
@@ -126,10 +140,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps([asdict(one) for one in figures]))
         return 0
     print(DESCRIPTION if given.scripted else "the server's own stack")
-    print(f"{'audio':<8}{'CPU, ms/s':>10}{'ratio':>8}{'range':>16}{'KiB/s':>8}")
+    print(
+        f"{'audio':<8}{'CPU, ms/s':>10}{'ratio':>8}{'range':>16}{'first audio, ms':>17}{'ratio':>8}"
+        f"{'dry, ms':>9}{'KiB/s':>8}"
+    )
     for one in figures:
         spread = f"{one.lowest:.3f} to {one.highest:.3f}"
-        print(f"{one.audio:<8}{one.cpu_ms:>10.2f}{one.ratio:>8.3f}{spread:>16}{one.kib:>8.1f}")
+        print(
+            f"{one.audio:<8}{one.cpu_ms:>10.2f}{one.ratio:>8.3f}{spread:>16}"
+            f"{one.first_audio_ms:>17.1f}{one.first_audio_ratio:>8.2f}{one.dry_ms:>9.0f}"
+            f"{one.kib:>8.1f}"
+        )
     return 0
 
 
