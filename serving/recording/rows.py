@@ -34,7 +34,12 @@ def event(ms: float, sender: str, written: bytes, audio: dict[str, Any] | None =
         audio: Where its audio is, as `place` writes it; None: it has none, or it is not kept.
     """
     placed = b"" if audio is None else b',"audio":' + to_json(audio)
-    return b'{"t":%.1f,"from":"%b","event":%b%b}\n' % (ms, sender.encode(), written, placed)
+    return b'{"t":%.1f,"from":"%b","event":%b%b}\n' % (
+        _tenths(ms),
+        sender.encode(),
+        written,
+        placed,
+    )
 
 
 def unread(ms: float, raw: str | dict[str, Any] | None) -> bytes:
@@ -44,7 +49,7 @@ def unread(ms: float, raw: str | dict[str, Any] | None) -> bytes:
         ms: When it came.
         raw: Its text, or what stands for it; None: it was no text.
     """
-    return to_json({"t": round(ms, 1), "from": "client", "raw": raw}) + b"\n"
+    return to_json({"t": _tenths(ms), "from": "client", "raw": raw}) + b"\n"
 
 
 def appended(pieces: Iterable[tuple[float, int, str | None]], audio: dict[str, Any]) -> bytes:
@@ -54,9 +59,8 @@ def appended(pieces: Iterable[tuple[float, int, str | None]], audio: dict[str, A
         pieces: When each came, its bytes on the wire, and its `event_id` if it had one.
         audio: Where their audio is.
     """
-    # Fifty a second: `round` would take as long as all the rest.
     told = [
-        [int(10 * ms) / 10, size] if event_id is None else [int(10 * ms) / 10, size, event_id]
+        [_tenths(ms), size] if event_id is None else [_tenths(ms), size, event_id]
         for ms, size, event_id in pieces
     ]
     return to_json({"t": told[0][0], "from": "client", "appends": told, "audio": audio}) + b"\n"
@@ -76,12 +80,12 @@ def place(track: str | None, at: int, samples: int) -> dict[str, Any]:
 
 def stages(ms: float, turn: dict[str, Any]) -> bytes:
     """Return the line of a turn or a response that is over."""
-    return to_json({"t": round(ms, 1), "from": "server-stage", "turn": turn}) + b"\n"
+    return to_json({"t": _tenths(ms), "from": "server-stage", "turn": turn}) + b"\n"
 
 
 def silenced(ms: float) -> bytes:
     """Return the line that says that a call dropped what it had not played."""
-    return b'{"t":%.1f,"from":"server-stage","silenced":true}\n' % ms
+    return b'{"t":%.1f,"from":"server-stage","silenced":true}\n' % _tenths(ms)
 
 
 def end(ms: float, reason: str | None, stopped: str | None = None) -> bytes:
@@ -92,5 +96,11 @@ def end(ms: float, reason: str | None, stopped: str | None = None) -> bytes:
         reason: Why the session ended; None: it went on without being recorded.
         stopped: Why it was not recorded any further.
     """
-    told = {"t": round(ms, 1), "end": reason} | ({} if stopped is None else {"stopped": stopped})
+    told = {"t": _tenths(ms), "end": reason} | ({} if stopped is None else {"stopped": stopped})
     return to_json(told) + b"\n"
+
+
+def _tenths(ms: float) -> float:
+    """Return a time as all lines have it; a later one is never less."""
+    # Fifty a second: `round` would take as long as all the rest.
+    return int(10 * ms) / 10
