@@ -14,17 +14,15 @@ from typing import Any
 from pydantic_core import to_json
 
 from flow.steps import at_once
-from serving.recording.hiding import without_secrets, without_words
+from serving.recording.hiding import SECRET_FIELDS, without_secrets, without_words
 from settings.masks import HIDDEN
 from wire.errors import ProtocolError
 from wire.long_strings import MARK_CHARS, cut_long
 from wire.strict_json import read_json
 
-_KEYS = re.compile(
-    r"""(?P<name>"(?:authorization|api_key|client_secret)"\s*:\s*"|"headers"\s*:\s*\{)[^"}]*(?:"[^"}]*)*""",
-    re.IGNORECASE,
-)
-"""Finds keys in what is no JSON, together with what stands behind them."""
+_NAMED = [re.compile(rf"""{name}[\\"']*\s*[:=]""") for name in sorted(SECRET_FIELDS)]
+"""Find, in lower case, the names behind which keys stand; one pattern for all takes 20 times as
+long."""
 
 
 def written(raw: str, *, redact: bool) -> bytes | None:
@@ -52,10 +50,18 @@ def written(raw: str, *, redact: bool) -> bytes | None:
 
 
 def unread(raw: str | None, *, redact: bool) -> str | dict[str, Any] | None:
-    """Return what stands for a message that is no JSON object."""
+    """Return what stands for a message that is no JSON object.
+
+    Where a key ends cannot be told in what is no JSON: all that stands behind its name is masked.
+    """
     if raw is None:
         return None
-    return {"chars": len(raw)} if redact else _KEYS.sub(rf"\g<name>{HIDDEN}", raw)
+    if redact:
+        return {"chars": len(raw)}
+    # No other letter has a lower case of another length.
+    lower = raw.replace("İ", "i").lower()
+    ends = [found.end() for found in (name.search(lower) for name in _NAMED) if found is not None]
+    return raw[: min(ends)] + HIDDEN if ends else raw
 
 
 def _marked(value: Any, marks: Mapping[str, str]) -> Any:

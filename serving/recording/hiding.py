@@ -15,6 +15,8 @@ _KEY_FIELDS = frozenset({"authorization", "api_key", "client_secret"})
 _URL_FIELDS = frozenset({"server_url", "connector_url"})
 _IN_URL = re.compile(r"(?:(?<=//)|^)[^/@\s]+(?=@)")
 """Finds name and password in a URL."""
+SECRET_FIELDS = _KEY_FIELDS | _URL_FIELDS | {"headers"}
+"""Fields of events in which keys stand."""
 _KEY = re.compile(rb"(?:(?<![\w-])|(?<=\\[bfnrt]))(?:sk-|ek_)[\w-]{16,}")
 """Finds, in a JSON text, what can be nothing but a key of OpenAI's kind."""
 _STRUCTURE = frozenset(
@@ -27,9 +29,12 @@ _STRUCTURE = frozenset(
     }
 )
 """Fields that say how a conversation goes, and not what is said in it. All others are taken to."""
-
-_NAMED_BY_CLIENT = frozenset({"headers", "metadata", "parameters", "variables"})
-"""Objects in which the names too are the client's own."""
+_TYPE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}")
+"""Matches what may be a type, and no sentence."""
+_OWN_NAMES = frozenset(
+    {"headers", "metadata", "parameters", "variables", "input_schema", "annotations"}
+)
+"""Objects in which the names too are the client's own, or those of its MCP server."""
 
 
 def without_secrets(value: Any, name: str = "") -> Any:
@@ -60,12 +65,14 @@ def without_words(value: Any, name: str = "type") -> Any:
         name: The field that it is the value of.
     """
     if isinstance(value, dict):
-        if name in _NAMED_BY_CLIENT:
+        if name in _OWN_NAMES:
             return {"chars": len(json.dumps(value, ensure_ascii=False))}
         return {key: without_words(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
         return [without_words(inner, name) for inner in value]
-    if isinstance(value, str) and name not in _STRUCTURE:
+    if not isinstance(value, str):
+        return value
+    if name not in _STRUCTURE or (name == "type" and not _TYPE.fullmatch(value)):
         return {"chars": len(value)}
     return value
 

@@ -43,10 +43,26 @@ def test_keys_are_masked_in_what_no_server_takes(tool: dict[str, object]) -> Non
     assert "key" not in json.dumps(without_secrets({"session": {"tools": [tool]}}))
 
 
-def test_names_that_a_client_has_chosen_are_words_too() -> None:
+@pytest.mark.parametrize("field", ["parameters", "input_schema"])
+def test_names_that_a_client_or_a_server_of_tools_has_chosen_are_words_too(field: str) -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}}
-    told = without_words({"type": "function", "parameters": schema})
-    assert told == {"type": "function", "parameters": {"chars": len(json.dumps(schema))}}
+    told = without_words({"type": "function", field: schema})
+    assert told == {"type": "function", field: {"chars": len(json.dumps(schema))}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [
+        ("conversation.item.input_audio_transcription.completed", True),
+        ("audio/pcm", True),
+        ("bogus.event", True),
+        ("call me Ada", False),
+        ("x" * 70_000, False),
+    ],
+)
+def test_a_type_that_is_a_sentence_is_words(kind: str, kept: bool) -> None:
+    told = without_words({"type": kind})["type"]
+    assert told == (kind if kept else {"chars": len(kind)})
 
 
 def test_the_servers_own_keys_are_masked_in_whatever_is_written() -> None:
@@ -113,10 +129,33 @@ def test_what_is_no_object_is_kept_as_text(raw: str) -> None:
     assert client_frames.unread(raw, redact=True) == {"chars": len(raw)}
 
 
-def test_keys_are_masked_in_what_is_no_json_too() -> None:
-    raw = '{"authorization" : "token", "headers": {"X": "abc"'
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"İ": "İİİ", "authorization" : "key", "headers": {"X": "key"',
+        '{"authorization": "a}key"',
+        '{"authorization": {"x": "key"}',
+        '{"Authorization": ["key"]',
+        '{"headers": ["key"]',
+        '{"headers": "key"',
+        '{"headers": {"A": {"b": "c"}, "X": "key"}',
+        '{"server_url": "https://user:key@mcp.example/?key"',
+        "{'authorization': 'key'}",
+        '[{"type": "mcp", "authorization": "key"}]',
+        json.dumps(json.dumps({"authorization": "key"})),
+    ],
+)
+def test_keys_are_masked_in_what_is_no_json_object_too(raw: str) -> None:
+    assert client_frames.written(raw, redact=False) is None
     told = client_frames.unread(raw, redact=False)
     assert isinstance(told, str)
-    assert "token" not in told
-    assert "abc" not in told
+    assert told.endswith("***")
+    # What stands before the first of them stays as it was.
+    assert raw.startswith(told.removesuffix("***"))
+    assert "key" not in told
+
+
+def test_what_only_speaks_of_keys_stays_and_what_is_no_text_has_none() -> None:
+    told = '{"text": "authorization needs headers", '
+    assert client_frames.unread(told, redact=False) == told
     assert client_frames.unread(None, redact=False) is None
