@@ -129,6 +129,9 @@ class SessionFile:
         """Note, if that is possible, that the rest is missing, and close."""
         # What fails here is why the recording is given up.
         with suppress(OSError):
+            # A part of a line may stand there, where the disk was full.
+            self._file.truncate(self._bytes)
+            self._file.seek(self._bytes)
             self._file.write(rows.end(self._ms, None, why))
         with suppress(OSError):
             self._close()

@@ -42,8 +42,7 @@ _BY_PROOF: dict[str, str] = {
     "recordings/test_timeline.py": "recordings/wire_audio.py",
     "serving/recording/test_hiding.py": "serving/recording/client_frames.py",
     "serving/recording/test_recorder.py": (
-        "serving/recording/notes.py serving/recording/session_file.py "
-        "settings/recording_settings.py"
+        "serving/recording/notes.py settings/recording_settings.py"
     ),
     "serving/test_downloading.py": (
         "providers/in_process/model_places.py settings/folders.py settings/models_settings.py"
