@@ -135,7 +135,7 @@ class Recorder:
             self._open = [one for one in self._open if self._goes_on(one, last=stopping)]
             if stopping:
                 return
-            self._wake.wait(TICK_S if self._open else None)
+            self._wake.wait(TICK_S if self._open else TIDY_S)
             self._wake.clear()
 
     def _goes_on(self, one: _Recording, *, last: bool) -> bool:

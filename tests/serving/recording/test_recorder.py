@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import stat
 import sys
@@ -16,6 +17,7 @@ from websockets.asyncio.client import connect
 
 from audio.pcm import read_wav
 from config import ConfigError, load_settings
+from serving.recording import recorder
 from serving.recording.folder import lock
 from tests.support import translating
 from tests.support.places import DATA, ROOT
@@ -159,8 +161,13 @@ async def test_keys_are_in_no_line(tmp_path: Path) -> None:
                 await wire.send("session.update", session={"type": "realtime", "tools": [given]})
             await wire.say(f"my keys are {KEY}, {key} and {OWN_TOKEN}")
             await wire.until("response.done")
-            await wire.socket.send(f'{{"authorization": "{token}", "headers": {{"a": "{header}"')
-            await wire.until("error")
+            for broken in (
+                f'{{"authorization": "{token}", "headers": {{"a": "{header}"',
+                str({"authorization": token, "headers": [header]}),
+                f'{{"server_url": "https://u:{token}@mcp.example/?key=in-a-query"',
+            ):
+                await wire.socket.send(broken)
+                await wire.until("error")
         async with plain_http() as http:
             url = f"{server.http}/health"
             while (await http.get(url)).json()["active_sessions"]:
@@ -311,6 +318,23 @@ async def test_a_translation_is_recorded_with_both_voices(tmp_path: Path) -> Non
     spoken = [row["audio"]["samples"] for row in rows if "audio" in row and "event" in row]
     assert 2 * sum(spoken) == len(translating.audio(wire)) > 0
     assert not [row for row in rows if row.get("event", {}).get("delta", "").startswith("AAAA")]
+
+
+async def test_what_is_too_old_is_deleted_though_nobody_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "TIDY_S", 0.01)
+    old = tmp_path / "20260101T101112-sess_old.jsonl"
+    async with running(scripted_settings(recording={"dir": tmp_path, "keep_days": 1})):
+        old.touch()
+        os.utime(old, (0, 0))
+        while old.exists():
+            await asyncio.sleep(0)
+        # That was not the look at the start.
+        old.touch()
+        os.utime(old, (0, 0))
+        while old.exists():
+            await asyncio.sleep(0)
 
 
 async def test_no_session_is_recorded_while_open_ones_fill_the_folder(tmp_path: Path) -> None:
