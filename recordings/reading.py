@@ -7,23 +7,16 @@ there before is worth reading, so that is no error, but said.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recordings.shapes import is_time, misshapen
 from serving.recording.rows import VERSION
 from settings.localisation import _
 
 Row = dict[str, Any]
 LINES = ".jsonl"
-_LONGEST_MS = 1e10
-"""No session lasts as long: four months."""
-_OBJECTS = ("response", "item", "part", "status_details", "error")
-"""Fields that hold an object, or nothing."""
-_LISTS = ("content", "output")
-"""Fields that hold objects, or a text."""
 
 
 class BadRecording(Exception):
@@ -113,10 +106,7 @@ def _header(path: Path, lines: list[str], text: str) -> Row:
 
 def _row(path: Path, number: int, line: str) -> Row:
     row = _object(path, number, line)
-    moment = row.get("t")
-    if isinstance(moment, bool) or not isinstance(moment, int | float):
-        moment = math.nan
-    if not 0 <= moment <= _LONGEST_MS:
+    if not is_time(row.get("t")):
         raise _bad(path, number, _("does not say when it was ('t')"))
     if "end" in row:
         return row
@@ -131,29 +121,10 @@ def _row(path: Path, number: int, line: str) -> Row:
     if not isinstance(sender, str) or not known.get(sender, False):
         why = _("is nothing that a recording has: {line}").format(line=line[:60])
         raise _bad(path, number, why)
-    odd = next(_misshapen(event), None) if sender == "server" else None
+    odd = next(misshapen(row), None)
     if odd is not None:
         raise _bad(path, number, _("no event has such a {name}").format(name=f"'{odd}'"))
     return row
-
-
-def _misshapen(value: Any) -> Iterator[str]:
-    """Yield the fields of an event that do not have the form which they have in every event."""
-    for name, inner in value.items():
-        if name.endswith("_id") or name == "id":
-            if not isinstance(inner, str | None):
-                yield name
-        elif name in _OBJECTS:
-            if isinstance(inner, dict):
-                yield from _misshapen(inner)
-            elif inner is not None:
-                yield name
-        elif name in _LISTS and isinstance(inner, list):
-            for one in inner:
-                if isinstance(one, dict):
-                    yield from _misshapen(one)
-                else:
-                    yield name
 
 
 def _follow(path: Path, number: int, row: Row, ends: dict[str, int]) -> None:
@@ -161,11 +132,10 @@ def _follow(path: Path, number: int, row: Row, ends: dict[str, int]) -> None:
     place = row.get("audio")
     if not isinstance(place, dict) or not isinstance(place.get("track"), str):
         return
-    track, at, samples = place["track"], place.get("at"), place.get("samples")
-    known = isinstance(at, int) and isinstance(samples, int) and samples >= 0
-    if not known or at != ends.get(track, 0):
+    track, at = place["track"], place["at"]
+    if at != ends.get(track, 0):
         raise _bad(path, number, _("its audio is not behind the one before it"))
-    ends[track] = at + samples
+    ends[track] = at + place["samples"]
 
 
 def _is_event(event: object) -> bool:

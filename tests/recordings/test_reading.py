@@ -75,7 +75,7 @@ def test_a_recording_that_was_stopped_says_why(tmp_path: Path) -> None:
             "such a 'content'",
         ),
         ((HEADER, APPENDS, APPENDS), "", 3, "not behind the one before"),
-        ((HEADER, {**APPENDS, "audio": {"track": "user.flac", "at": "0"}}), "", 2, "not behind"),
+        ((HEADER, {**APPENDS, "audio": {"track": "user.flac", "at": "0"}}), "", 2, "a 'audio'"),
     ],
 )
 def test_what_is_none_is_refused_with_its_line(
