@@ -214,14 +214,13 @@ class _Laid:
             )
 
     def _audio(self, line: int, place: Row, size: int | None, form: Any) -> bytes:
-        try:
-            return self._tracks.bytes(place, size, form)
-        except (KeyError, TypeError, ValueError):
+        if place["track"] is None:
             raise BadRecording(
                 _("{path}, line {line}: does not say where its audio is").format(
                     path=self._recording.path, line=line
                 )
-            ) from None
+            )
+        return self._tracks.bytes(place, size, form)
 
     def _shown(self, line: int, event: Row) -> Row:
         """Return an event of the client without the keys that the recording hides."""

@@ -127,7 +127,7 @@ def test_a_missing_track_is_named(tmp_path: Path):
 
 
 def test_a_line_that_does_not_say_where_its_audio_is_is_named(tmp_path: Path):
-    run = b'{"t":1,"from":"client","appends":[[1,4]],"audio":{"at":0}}\n'
+    run = rows.appended([(1, 4, None)], rows.place(None, 0, 2))
     with pytest.raises(BadRecording, match="line 2: does not say where its audio is"):
         timeline(read(written(tmp_path, run)))
 
