@@ -20,6 +20,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from recordings.chosen_ids import ChosenIds
 from recordings.client_outcome import Outcome, outcome
@@ -261,6 +262,9 @@ class _Playing:
             late_s = max(lacking[-1].ms - self._said_ms[0], 0.0) / 1000
             moved = partial(self._moved, at, lacking)
             if not await self._news_within(self._how.patience_s + late_s, moved):
+                if self._connection.state is not State.OPEN:
+                    # It has taken its leave, and waits, with messages unread, for the connection.
+                    return
                 self._late += [one.type for one in lacking]
                 self._waiting.give_up(lacking)
         if not self._how.fast:

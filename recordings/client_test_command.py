@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recordings.client_outcome import Outcome
 from recordings.client_test import PATIENCE_S, How, served
-from recordings.differences import IGNORABLE
+from recordings.ignored import IGNORABLE, ignorable
 from recordings.reading import Recording
 from recordings.replay_command import DIFFERENT, NOT_REPLAYED, SAME, positive
 from recordings.telling import told
@@ -43,6 +43,7 @@ def add_command(commands: argparse._SubParsersAction[PlainParser]) -> None:
     test.add_argument(
         "--ignore",
         action="append",
+        type=ignorable,
         default=[],
         metavar=_("WHAT"),
         help=_("do not compare this: {names}, or a type of events; may be repeated").format(
@@ -99,7 +100,7 @@ def _tell(outcome: Outcome) -> int:
         came=outcome.came, sent=outcome.sent
     )
     if count := len(outcome.facts) + len(outcome.differences):
-        print(_("{count} differences; {passed}").format(count=count, passed=passed))
+        print(_("differences: {count}; {passed}").format(count=count, passed=passed))
         return DIFFERENT
     print(_("no difference; {passed}").format(passed=passed))
     return SAME

@@ -7,19 +7,16 @@ is a matter of `ignore`: the words of a model differ each time.
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from recordings.ids import Ids
-from recordings.pairing import AT_WILL, Joined, Pairing
+from recordings.order import moved
+from recordings.pairing import Joined, Pairing
 from recordings.timeline import Message
 
 Kind = Literal["missing", "further", "other", "order"]
-IGNORABLE = ("words", "audio", "times", "settings", "usage", "messages", "order")
-"""What `ignore` may name, beside types of events: texts and arguments; how much audio; offsets in
-the audio; sessions' settings; tokens and rate limits; the wording of errors; the order."""
 _DATES = ("expires_at", "created_at", "event_id")
 _WORDS = (
     *("text", "transcript", "arguments", "delta", "output", "instructions", "name"),
@@ -29,11 +26,6 @@ _MESSAGES = ("message",)
 _TIMES = ("audio_start_ms", "audio_end_ms", "seconds")
 _USAGE = ("usage", "rate_limits")
 _SETTINGS = ("session",)
-_ANSWERS = (
-    *("session.updated", "transcription_session.updated", "input_audio_buffer.cleared"),
-    *("conversation.item.truncated", "conversation.item.deleted", "conversation.item.retrieved"),
-)
-_OF_ITEMS = ("conversation.item.added", "conversation.item.done", "conversation.item.created")
 AUDIO_MS = 1.0
 """What audio may differ by: a part of a sample is cut somewhere."""
 ABSENT = "…absent"
@@ -72,7 +64,7 @@ def differences(
     Args:
         recorded: Its messages in the recording, in order.
         met: Those of now, in order.
-        ignore: What is not compared: of `IGNORABLE`, or types of events.
+        ignore: What is not compared (`recordings.ignored`).
         ids: What is known already of which id is which.
     """
     counted = [one for one in recorded if one.type not in ignore]
@@ -96,28 +88,16 @@ def differences(
     found += _pieces(pairing, ignore, cancelled)
     if "order" not in ignore:
         places = {one: at for at, one in enumerate(counted)}
-        # When the client is answered is a matter of when it has spoken, which is never the same.
-        for kind in (False, True):
-            ordered = [one for one in pairing.pairs if _answers_client(one[0]) is kind]
-            found += _moved([one for one in ordered if one[0].type not in AT_WILL], places)
+        found += (
+            Difference("order", one.was.type, one.was, one.now, "", one.place, one.other)
+            for one in moved(pairing.pairs, places)
+        )
     return sorted(_once(found), key=_place)
 
 
 def _place(one: Difference) -> float:
     """Return where a difference stands among the others: by its line, or behind all."""
     return float("inf") if one.recorded is None else one.recorded.line
-
-
-def _answers_client(message: Message) -> bool:
-    """Return whether an event tells no more than that a message of the client has come."""
-    item = (message.event or {}).get("item")
-    if message.type in _OF_ITEMS and isinstance(item, dict):
-        content = item.get("content")
-        parts = content if isinstance(content, list) else []
-        spoken = any(isinstance(one, dict) and one.get("type") == "input_audio" for one in parts)
-        said = item.get("role") in ("user", "system") and not spoken
-        return said or item.get("type") == "function_call_output"
-    return message.type in _ANSWERS
 
 
 def _is_cancelled(message: Message) -> bool:
@@ -139,6 +119,10 @@ def _compared(
 ) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(was, dict) and isinstance(now, dict):
         if "left_out" in was:
+            return
+        if path and was.get("type") != now.get("type"):
+            # What one kind of thing has, another need not have.
+            yield f"{path}.type", was.get("type", ABSENT), now.get("type", ABSENT)
             return
         for name in {**was, **now}:
             if not _ignored(name, path, ignore):
@@ -194,46 +178,6 @@ def _pieces(
 
 def _ms(ms: float) -> str:
     return f"{ms:.0f} ms"
-
-
-def _moved(
-    pairs: Sequence[tuple[Message, Message]], places: dict[Message, int]
-) -> Iterator[Difference]:
-    """Yield what came at another place: all but the most that are in the order of the recording."""
-    order = [places[was] for was, _now in pairs]
-    stay = _longest_rise(order)
-    for at, (was, now) in enumerate(pairs):
-        if at in stay:
-            continue
-        earlier = [one for one, _met in pairs[:at] if places[one] > places[was]]
-        later = [one for one, _met in pairs[at + 1 :] if places[one] < places[was]]
-        if earlier:
-            last = max(earlier, key=lambda one: places[one])
-            yield Difference("order", was.type, was, now, "", "before", last.type)
-        elif later:
-            first = min(later, key=lambda one: places[one])
-            yield Difference("order", was.type, was, now, "", "behind", first.type)
-
-
-def _longest_rise(order: Sequence[int]) -> set[int]:
-    """Return the places of a longest rising part of a sequence."""
-    tails: list[int] = []
-    ends: list[int] = []
-    before: list[int] = []
-    for at, value in enumerate(order):
-        place = bisect_left(tails, value)
-        if place == len(tails):
-            tails.append(value)
-            ends.append(at)
-        else:
-            tails[place], ends[place] = value, at
-        before.append(ends[place - 1] if place else -1)
-    stay: set[int] = set()
-    at = ends[-1] if ends else -1
-    while at >= 0:
-        stay.add(at)
-        at = before[at]
-    return stay
 
 
 def _once(found: Sequence[Difference]) -> list[Difference]:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recordings.address import Address, NoAddress
-from recordings.differences import IGNORABLE, Difference, differences
+from recordings.differences import Difference, differences
+from recordings.ignored import IGNORABLE, ignorable
 from recordings.latency import latencies
 from recordings.pairing import is_piece
 from recordings.posting import post_script
 from recordings.reading import BadRecording, Recording
 from recordings.replay import QUIET_S, CannotReplay, Pace, Played, Server, ended_by_server, play
 from recordings.script import is_scripted, script
-from recordings.telling import slow, told, waterfall
+from recordings.telling import slow, told, waited, waterfall
 from recordings.timeline import Timeline, timeline
 from settings.arguments import PlainParser
 from settings.localisation import _
@@ -60,6 +61,7 @@ def add_commands(commands: argparse._SubParsersAction[PlainParser]) -> None:
     replay.add_argument(
         "--ignore",
         action="append",
+        type=ignorable,
         default=[],
         metavar=_("WHAT"),
         help=_("do not compare this: {names}, or a type of events; may be repeated").format(
@@ -193,6 +195,8 @@ def _closing(laid: Timeline, played: Played) -> str | None:
 def _tell(outcome: Outcome, laid: Timeline, played: Played, given: argparse.Namespace) -> int:
     compared = latencies(laid.messages, played.met, played.ids)
     found = outcome.differences
+    for line in waited(played.unmet, given.patience):
+        print(line)
     if outcome.closing is not None:
         print(_("end      {told}").format(told=outcome.closing))
     if played.unsent:
@@ -216,7 +220,7 @@ def _tell(outcome: Outcome, laid: Timeline, played: Played, given: argparse.Name
     sent = len(played.met) - len(played.of_server())
     passed = _("{sent} messages sent, {came} came").format(sent=sent, came=len(played.of_server()))
     if count:
-        print(_("{count} differences; {passed}").format(count=count, passed=passed))
+        print(_("differences: {count}; {passed}").format(count=count, passed=passed))
         return DIFFERENT
     print(_("no difference; {passed}").format(passed=passed))
     return SAME

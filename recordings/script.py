@@ -23,6 +23,8 @@ _TEXTS = (
     *("response.output_text.delta", "response.output_audio_transcript.delta"),
     *("response.text.delta", "response.audio_transcript.delta"),
 )
+_WHOLE = tuple(kind.removesuffix("delta") + "done" for kind in _TEXTS)
+_STOPS = ("response.cancel", "input_audio_buffer.speech_started")
 _TRANSCRIBED = "conversation.item.input_audio_transcription"
 _SHORTEST_MS = 200.0
 """A stage that took less took no time: how long exactly is a matter of the machine."""
@@ -34,6 +36,10 @@ class _Answer:
 
     text: str = ""
     calls: list[Row] = field(default_factory=list)
+    stopped: bool = False
+    """Whether the client asked for its end, or the user spoke, before it was over."""
+    whole: bool = False
+    """Whether all of the text had come before anything stopped it."""
     done: Row | None = None
     """The response when it was over; None: the recording ended before."""
     cannot: str = ""
@@ -57,7 +63,7 @@ def script(timeline: Timeline) -> Retold:
     if timeline.dialect == "translation":
         return Retold(_translated(timeline.recording.rows), [])
     rules = [*_turns(server, delays)]
-    for response_id, answer in _answers(server).items():
+    for response_id, answer in _answers(timeline.messages).items():
         rule = _rule(answer)
         if rule is None or answer.cannot:
             told = _("{response} cannot be had from a script: {why}")
@@ -111,9 +117,14 @@ def _turns(server: Sequence[Message], delays: dict[str, Row]) -> list[Row]:
     return [{"hears": UNHEARD} if turn is None else turn for turn in turns]
 
 
-def _answers(server: Sequence[Message]) -> dict[str, _Answer]:
+def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
     answers: dict[str, _Answer] = {}
-    for message in server:
+    for message in messages:
+        if message.type in _STOPS:
+            for one in answers.values():
+                one.stopped = True
+        if message.side == "client":
+            continue
         event = message.event or {}
         response = event.get("response")
         if message.type == "response.created" and isinstance(response, dict):
@@ -129,6 +140,8 @@ def _answers(server: Sequence[Message]) -> dict[str, _Answer]:
             continue
         if message.type in _TEXTS:
             answer.text += text_of(message)
+        elif message.type in _WHOLE:
+            answer.whole = not answer.stopped
         elif message.type == "response.output_item.done":
             _item(answer, event.get("item"))
     return answers
@@ -148,7 +161,7 @@ def _rule(answer: _Answer) -> Row | None:
     if status == "failed":
         failure = _failure(details.get("error"))
         return {**failure, "says": answer.text} if answer.text else failure
-    if status in ("cancelled", None):
+    if status == "cancelled" or (status is None and not answer.whole and not answer.calls):
         if not answer.text:
             return {"stalls": 0}
         return {"stalls": len(answer.text.split(" ")), "answers": answer.text}

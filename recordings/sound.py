@@ -17,9 +17,8 @@ import soundfile
 import soxr
 
 from recordings.conversation import Said, text_of
-from recordings.reading import BadRecording, Recording, Row
-from recordings.wire_audio import Samples, whole
-from settings.localisation import _
+from recordings.reading import Recording, Row
+from recordings.wire_audio import Samples, opened, whole
 
 RATE = 24_000
 """Samples per second of the timeline."""
@@ -114,14 +113,9 @@ class _Tracks:
         path = self._recording.track(Path(name).name)
         if not path.exists():
             return np.zeros(0, np.int16), RATE
-        try:
-            with soundfile.SoundFile(path) as file:
-                rate = int(file.samplerate)
-                samples = whole(file)
-        except (soundfile.SoundFileError, OSError) as error:
-            raise BadRecording(
-                _("{path}: cannot be read as audio: {error}").format(path=path, error=error)
-            ) from None
+        with opened(path) as file:
+            rate = int(file.samplerate)
+            samples = whole(file)
         return (samples if rate == RATE else soxr.resample(samples, rate, RATE)), rate
 
 

@@ -22,6 +22,16 @@ def told(found: Sequence[Difference]) -> Iterator[str]:
         yield from _difference(one)
 
 
+def waited(unmet: Sequence[Message], patience_s: float) -> Iterator[str]:
+    """Yield the line that says what was waited for in vain, and not played on before."""
+    if unmet:
+        more = len(unmet) - 1
+        told = _("waited   {seconds:g} s in vain for {event}").format(
+            seconds=patience_s, event=_named(unmet[0])
+        )
+        yield told + ("  " + _("(and {more} more)").format(more=more) if more else "")
+
+
 def slow(compared: Sequence[Compared], slower_than: float) -> list[Compared]:
     """Return the stages that take more than so many times what they took, and 20 ms more."""
     return [
@@ -40,10 +50,10 @@ def waterfall(compared: Sequence[Compared]) -> Iterator[str]:
     for number, stages in groupby(compared, lambda one: one.answer):
         yield _("answer {number}").format(number=number)
         for one in stages:
-            yield (
-                f"  {one.stage:<12}{one.recorded_ms:>9.0f} ms → {one.now_ms:>7.0f} ms"
-                f"  ×{one.ratio:.2f}"
-            )
+            took = f"  {one.stage:<12}{one.recorded_ms:>9.0f} ms → {one.now_ms:>7.0f} ms"
+            # Of a few ms a ratio says nothing.
+            counts = max(one.recorded_ms, one.now_ms) >= _NOTICED_MS
+            yield f"{took}  ×{one.ratio:.2f}" if counts else took
 
 
 def _difference(one: Difference) -> Iterator[str]:

@@ -6,6 +6,8 @@ each append and each delta: which format they had is told by the events of the s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import soundfile
 
 from audio.formats import AudioFormat
 from recordings.reading import BadRecording, Recording, Row
-from settings.localisation import _
+from settings.localisation import _, system_reason
 
 APPENDS = ("input_audio_buffer.append", "session.input_audio_buffer.append")
 """Events of a client that carry audio, in `audio`."""
@@ -125,14 +127,30 @@ class Tracks:
     def _samples(self, name: str) -> Samples:
         if name not in self._read:
             path = self._recording.track(Path(name).name)
-            try:
-                with soundfile.SoundFile(path) as file:
-                    self._read[name] = whole(file)
-            except (soundfile.SoundFileError, OSError) as error:
-                raise BadRecording(
-                    _("{path}: cannot be read as audio: {error}").format(path=path, error=error)
-                ) from None
+            with opened(path) as file:
+                self._read[name] = whole(file)
         return self._read[name]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a track.
+
+    Raises:
+        BadRecording: It is not there, or is no audio.
+    """
+    if not path.exists():
+        raise BadRecording(
+            _("{path}: is not there; the audio of the recording is in it").format(path=path)
+        )
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        told = _("{path}: cannot be read as audio: {error}")
+        raise BadRecording(told.format(path=path, error=error.error_string)) from None
+    except OSError as error:
+        raise BadRecording(f"{path}: {system_reason(error)}") from None
 
 
 def whole(file: soundfile.SoundFile) -> Samples:

@@ -19,6 +19,8 @@ _NAMES: Mapping[str, str] = {
     **{type_: type_ for type_ in _RECORDS},
 }
 """A type as a client of either dialect knows it → the type."""
+SERVER_TYPES = tuple(_NAMES)
+"""Types of the server's events, by their names in either dialect."""
 _CODES = (
     "billing_hard_limit_reached",
     "content_policy_violation",

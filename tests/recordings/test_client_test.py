@@ -85,6 +85,18 @@ async def test_who_leaves_behind_the_last_answer_has_missed_nothing(tmp_path: Pa
             assert (await wire.outcome()).facts == facts
 
 
+async def test_nothing_is_late_of_who_has_said_goodbye_and_reads_no_more(tmp_path: Path) -> None:
+    said = server(*({"type": "response.done", "response": {}} for _time in range(40)))
+    asked = client({"type": "response.create"})
+    told = written(tmp_path / "a.jsonl", [*said, *asked, *said])
+    # What it has not read keeps its connection from being closed.
+    async with connected(told, HURRIED, max_queue=1, close_timeout=1.0) as wire:
+        await wire.until("response.done")
+        outcome = await wire.outcome()
+    assert outcome.late == []
+    assert [one.type for one in outcome.differences] == ["response.create"]
+
+
 async def test_what_is_missing_further_and_other_is_told() -> None:
     messages = sent()
     session = dict((messages[0].event or {})["session"], instructions="Be long.")

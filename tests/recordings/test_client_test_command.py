@@ -96,7 +96,7 @@ async def test_a_client_that_does_not_is_told_how_and_ends_it_with_1() -> None:
     lines = out.splitlines()
     assert lines[0].startswith("other    session.update (line 3) session.instructions")
     assert [line.strip() for line in lines[1:3]] == ['- "Be brief."', '+ "Be long."']
-    assert lines[-1].startswith("1 differences; 13 messages came, ")
+    assert lines[-1].startswith("differences: 1; 13 messages came, ")
 
 
 async def test_it_prints_what_the_document_shows() -> None:

@@ -91,6 +91,47 @@ def test_what_comes_whenever_the_client_or_the_server_likes_has_no_order(free: s
     assert differences([one, other], [other, one]) == []
 
 
+def committed_and_answered() -> dict[str, Message]:
+    transcribed = "conversation.item.input_audio_transcription"
+    part = {"type": "input_audio"}
+    return {
+        "committed": message("input_audio_buffer.committed", item_id="u"),
+        "added": message(
+            "conversation.item.added", item={"id": "u", "role": "user", "content": [part]}
+        ),
+        "heard": message(f"{transcribed}.completed", item_id="u", transcript="hello"),
+        "created": message("response.created", response={"id": "r"}),
+        "done": message("response.done", response={"id": "r"}),
+    }
+
+
+def test_a_transcript_and_its_answer_come_in_any_order():
+    one = committed_and_answered()
+    was = list(one.values())
+    now = [one[name] for name in ("committed", "added", "created", "done", "heard")]
+    assert differences(was, now) == []
+    assert differences(now, was) == []
+
+
+def test_a_transcript_comes_behind_the_turn_that_it_is_of():
+    one = committed_and_answered()
+    now = [one[name] for name in ("heard", "committed", "added", "created", "done")]
+    [found] = differences(list(one.values()), now)
+    assert found.kind == "order"
+    assert "transcription.completed" in f"{found.type} {found.was} {found.now}"
+
+
+def test_a_thing_of_another_kind_is_told_in_one_line():
+    def item(**fields: Any) -> list[Message]:
+        return [message("response.output_item.done", item={"id": "i", **fields})]
+
+    call = item(type="function_call", name="f", arguments="{}", call_id="c")
+    said = item(type="message", role="assistant", content=[])
+    assert short(differences(call, said)) == [
+        ("other", "response.output_item.done", "item.type", "function_call", "message")
+    ]
+
+
 def test_two_answers_at_once_are_told_apart_by_their_ids():
     def both(first: str, second: str) -> list[Message]:
         one, other = answer(first, first + "i", "One."), answer(second, second + "i", "Two.")

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from recordings.command import main
-from recordings.differences import IGNORABLE
+from recordings.ignored import IGNORABLE
 from tests.recordings.recorded import found
 from tests.support.double import Double, double
 from tests.support.places import DATA, ROOT
@@ -32,7 +32,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         status = await asyncio.to_thread(main, [str(one) for one in arguments])
         told = capsys.readouterr()
         # How long each stage took is another matter each time.
-        out = [line for line in told.out.splitlines() if not re.search(r"^answer |×[\d.]+$", line)]
+        out = [line for line in told.out.splitlines() if not re.search(r"^answer \d|→ +\d+ ms", line)]
         return status, "\n".join(out), told.err
 
     return runs
@@ -148,7 +148,9 @@ async def test_a_server_that_says_nothing_is_waited_for_no_longer_than_patience(
             "replay", RECORDED, "--url", url, "--fast", "--patience", "0.05"
         )
     assert status == 1
-    assert "missing  session.created" in out
+    first, *others = out.splitlines()
+    assert first.startswith("waited   0.05 s in vain for session.created (line 2)  (and ")
+    assert "missing  session.created (line 2)" in others
     assert out.splitlines()[-1].endswith("; 13 messages sent, 0 came")
 
 
@@ -220,6 +222,39 @@ async def test_the_script_is_printed_as_a_server_takes_it(run: Run, capsys: Any)
     assert [next(iter(rule)) for rule in rules] == ["calls", "answers", "answers", "fails"]
     async with double() as server:
         await server.script(*rules)
+
+
+@pytest.mark.parametrize("command", ["replay", "as-client-test"])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            "wrods",
+            "'wrods' is none of words, audio, times, settings, usage, messages, order, and no",
+        ),
+        ("wrods", "Did you mean words?"),
+        ("conversation.item.creatd", "Did you mean conversation.item.created?"),
+    ],
+)
+async def test_what_cannot_be_ignored_is_named(
+    command: str, given: str, told: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as refused:
+        main([command, str(RECORDED), "--ignore", given])
+    assert refused.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+async def test_an_event_of_another_server_may_be_ignored(run: Run):
+    async def says_more(socket: ServerConnection) -> None:
+        await socket.send('{"type": "response.output_image.delta", "delta": ""}')
+        await socket.close(1000)
+
+    kinds = ["response.output_image.delta", "session.updated", "error"]
+    ignored = (one for kind in kinds for one in ("--ignore", kind))
+    async with other_server(says_more) as url:
+        _status, out, _err = await run("replay", RECORDED, "--url", url, "--fast", *ignored)
+    assert "output_image" not in out
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "x", "inf"])

@@ -64,6 +64,28 @@ def test_turns_and_answers_come_in_their_order():
     assert made.warnings == []
 
 
+@pytest.mark.parametrize(
+    ("stop", "rule"),
+    [
+        ([], {"answers": "Hello you."}),
+        ([message("response.cancel", "client")], {"stalls": 2, "answers": "Hello you."}),
+    ],
+)
+def test_an_answer_whose_end_is_cut_off_is_whole_unless_it_was_stopped(
+    stop: list[Message], rule: Row
+):
+    created, *said, _done = response("Hello| you.")
+    whole = message("response.output_audio_transcript.done", response_id="r", transcript="x")
+    assert retold(created, *said, *stop, whole).rules == [rule]
+
+
+def test_a_call_whose_answer_is_cut_off_behind_it_is_made():
+    call = {"type": "function_call", "name": "f", "arguments": "{}"}
+    assert retold(*response("", items=(call,))[:-1]).rules == [
+        {"calls": [{"name": "f", "arguments": "{}"}]}
+    ]
+
+
 def test_calls_have_their_arguments_as_they_were_written():
     call = {"type": "function_call", "name": "f", "arguments": '{"a":  1'}
     made = retold(*response("Let me| look.", items=(call, {**call, "name": "g"})))

@@ -122,7 +122,7 @@ def test_a_recording_in_which_nothing_passed_is_refused(tmp_path: Path):
 
 def test_a_missing_track_is_named(tmp_path: Path):
     run = rows.appended([(1, 4, None)], rows.place("user.flac", 0, 2))
-    with pytest.raises(BadRecording, match=r"one\.user\.flac"):
+    with pytest.raises(BadRecording, match=r"one\.user\.flac: is not there"):
         timeline(read(written(tmp_path, run)))
 
 

@@ -1,0 +1,115 @@
+"""Which events come at another place than in the recording, where their place means something.
+
+When the client is answered is a matter of when it has spoken, which is never the same. A turn's
+transcript is made beside its answer: the protocol lets either come first (`docs/wire.md` §B.3).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from recordings.pairing import AT_WILL
+from recordings.timeline import Message
+
+TRANSCRIBED = "conversation.item.input_audio_transcription."
+"""What the types begin with of events that tell what was heard."""
+_ANSWERS = (
+    *("session.updated", "transcription_session.updated", "input_audio_buffer.cleared"),
+    *("conversation.item.truncated", "conversation.item.deleted", "conversation.item.retrieved"),
+)
+_OF_ITEMS = ("conversation.item.added", "conversation.item.done", "conversation.item.created")
+Pair = tuple[Message, Message]
+"""A recorded event, and the one that corresponds to it now."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An event that is not where it was."""
+
+    was: Message
+    now: Message
+    place: Literal["before", "behind"]
+    """Where it was: before or behind the other."""
+    other: str
+    """The type of the event that it has changed places with."""
+
+
+def moved(pairs: Sequence[Pair], places: Mapping[Message, int]) -> Iterator[Moved]:
+    """Yield what has moved: all but the most that are in the order of the recording.
+
+    Args:
+        pairs: The events of one side, in the order in which they come now.
+        places: A recorded event → its place in the recording.
+    """
+    ordered = [pair for pair in pairs if pair[0].type not in AT_WILL]
+    answers = [pair for pair in ordered if _answers_client(pair[0])]
+    others = [pair for pair in ordered if not _answers_client(pair[0])]
+    yield from _moved(answers, places)
+    yield from _moved([pair for pair in others if not _is_transcript(pair[0])], places)
+    turns = {_item(was) for was, _now in others if _is_transcript(was)}
+    for one in _moved([pair for pair in others if _item(pair[0]) in turns], places):
+        if _is_transcript(one.was) or one.other.startswith(TRANSCRIBED):
+            yield one
+
+
+def _is_transcript(message: Message) -> bool:
+    return message.type.startswith(TRANSCRIBED)
+
+
+def _item(message: Message) -> str:
+    """Return the item that an event is about; empty: none."""
+    event = message.event or {}
+    item = event.get("item")
+    return str(event.get("item_id") or (item.get("id") if isinstance(item, dict) else "") or "")
+
+
+def _answers_client(message: Message) -> bool:
+    """Return whether an event tells no more than that a message of the client has come."""
+    item = (message.event or {}).get("item")
+    if message.type in _OF_ITEMS and isinstance(item, dict):
+        content = item.get("content")
+        parts = content if isinstance(content, list) else []
+        spoken = any(isinstance(one, dict) and one.get("type") == "input_audio" for one in parts)
+        said = item.get("role") in ("user", "system") and not spoken
+        return said or item.get("type") == "function_call_output"
+    return message.type in _ANSWERS
+
+
+def _moved(pairs: Sequence[Pair], places: Mapping[Message, int]) -> Iterator[Moved]:
+    order = [places[was] for was, _now in pairs]
+    stay = _longest_rise(order)
+    for at, (was, now) in enumerate(pairs):
+        if at in stay:
+            continue
+        earlier = [one for one, _met in pairs[:at] if places[one] > places[was]]
+        later = [one for one, _met in pairs[at + 1 :] if places[one] < places[was]]
+        if earlier:
+            last = max(earlier, key=lambda one: places[one])
+            yield Moved(was, now, "before", last.type)
+        elif later:
+            first = min(later, key=lambda one: places[one])
+            yield Moved(was, now, "behind", first.type)
+
+
+def _longest_rise(order: Sequence[int]) -> set[int]:
+    """Return the places of a longest rising part of a sequence."""
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for at, value in enumerate(order):
+        place = bisect_left(tails, value)
+        if place == len(tails):
+            tails.append(value)
+            ends.append(at)
+        else:
+            tails[place], ends[place] = value, at
+        before.append(ends[place - 1] if place else -1)
+    stay: set[int] = set()
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        stay.add(at)
+        at = before[at]
+    return stay
