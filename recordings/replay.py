@@ -147,7 +147,8 @@ class _Player:
                         left -= 1
             self._played.unsent = left
             await self._until_met(len(self._timeline.messages))
-            self._played.complete_ms = self._now()
+            if self._played.complete_ms is None:
+                self._played.complete_ms = self._now()
             await self._quiet()
         finally:
             reading.cancel()
@@ -163,6 +164,8 @@ class _Player:
                 message = self._wire.read("server", self._now(), text)
                 self._played.met.append(message)
                 self._waiting.came(message)
+                if self._waiting.complete and self._played.complete_ms is None:
+                    self._played.complete_ms = message.ms
                 self._news.set()
         except ConnectionClosed:
             # How it was closed is told by the socket.

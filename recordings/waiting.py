@@ -67,6 +67,11 @@ class Waiting:
         self._settle(found, met.ms)
         self._close(found)
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is to come any more."""
+        return not self._outstanding
+
     def lacking(self, before: int) -> list[Message]:
         """Return what has not come of that which had come before a place in the recording."""
         lacking: list[Message] = []

@@ -32,7 +32,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         status = await asyncio.to_thread(main, [str(one) for one in arguments])
         told = capsys.readouterr()
         # How long each stage took is another matter each time.
-        out = [line for line in told.out.splitlines() if not re.search(r"^answer \d|→ +\d+ ms", line)]
+        out = [
+            line for line in told.out.splitlines() if not re.search(r"^answer \d|→ +\d+ ms", line)
+        ]
         return status, "\n".join(out), told.err
 
     return runs
@@ -205,6 +207,25 @@ async def test_what_is_cut_off_is_replayed_as_far_as_it_goes(run: Run, tmp_path:
         status, out, err = await run("replay", path, "--url", base(server), "--scripted", "--fast")
     assert (status, out.partition(";")[0]) == (0, "no difference")
     assert f"{path}, line 27: the rest is missing" in err
+
+
+@pytest.mark.parametrize("mode", [(), ("--fast",)])
+@pytest.mark.parametrize(
+    "last", ["response.output_audio_transcript.done", "response.output_item.done"]
+)
+async def test_what_comes_behind_the_end_of_a_recording_is_no_difference(
+    run: Run, tmp_path: Path, last: str, mode: tuple[str, ...]
+):
+    whole = await said_yes(tmp_path / "whole")
+    lines = whole.read_text().splitlines()
+    end = next(at for at, line in enumerate(lines, 1) if f'"type":"{last}"' in line)
+    path = tmp_path / whole.name
+    path.write_text("\n".join(lines[:end]) + "\n")
+    for track in whole.parent.glob("*.flac"):
+        (tmp_path / track.name).write_bytes(track.read_bytes())
+    async with double() as server:
+        status, out, _err = await run("replay", path, "--url", base(server), "--scripted", *mode)
+    assert (status, out.partition(";")[0]) == (0, "no difference")
 
 
 @pytest.mark.parametrize("command", [("replay", "--url", "ws://localhost:9"), ("script",)])
