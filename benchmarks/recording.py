@@ -8,6 +8,10 @@ is all that its process uses, the writing thread's included. Its ratio to the fi
 taken round by round, so that other load of the machine affects both alike; the median is shown.
 So is how long the first audio of an answer takes, and how long a player had nothing to play.
 
+One run differs from the next by more than a recording costs. What recording takes by itself is
+therefore counted apart (`benchmarks.recording_alone`), and its share of a conversation's CPU is
+shown.
+
 Recogniser, model and voice are those that the server starts with. With `--scripted` they cost
 nothing, as services elsewhere do: this is the least that a conversation can cost, and so the
 largest share that recording can have.
@@ -30,6 +34,7 @@ from statistics import median
 
 from benchmarks import sessions_per_core as per_core
 from benchmarks.local_server import DESCRIPTION, LocalServer, configured_server, scripted_server
+from benchmarks.recording_alone import Cost, alone
 from clients.sdk import ClientError
 
 KINDS = ("none", "flac", "wav")
@@ -56,6 +61,12 @@ class Figures:
     """Longest time a player had nothing to play in the middle of an answer."""
     kib: float
     """KiB on disk per session-second."""
+    noting_ms: float
+    """CPU of recording itself per session-second, in ms: what the event loop does."""
+    writing_ms: float
+    """What the writing thread does."""
+    share: float
+    """Both, as a share of the CPU of a conversation that is not recorded."""
 
 
 async def measured(server: LocalServer, callers: int, seconds: float) -> per_core.Trial:
@@ -106,7 +117,11 @@ def _figures(
     pairs = list(zip(trials, found["none"], strict=True))
     ratios = [with_.cpu_ms / without.cpu_ms for with_, without in pairs]
     waits = [with_.p50_ms / without.p50_ms for with_, without in pairs if without.p50_ms]
-    size = 0 if folder is None else sum(path.stat().st_size for path in folder.iterdir())
+    size, own = 0, Cost(0.0, 0.0)
+    if folder is not None:
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        longest = max(folder.glob("*.jsonl"), key=lambda path: path.stat().st_size)
+        own = alone(longest, "flac" if kind == "flac" else "wav")
     return Figures(
         kind,
         median(trial.cpu_ms for trial in trials),
@@ -117,6 +132,9 @@ def _figures(
         median(waits or [1.0]),
         max(trial.dry_ms for trial in trials),
         size / 1024 / talked_s,
+        own.noting_ms,
+        own.writing_ms,
+        own.ms / median(trial.cpu_ms for trial in found["none"]),
     )
 
 
@@ -142,14 +160,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(DESCRIPTION if given.scripted else "the server's own stack")
     print(
         f"{'audio':<8}{'CPU, ms/s':>10}{'ratio':>8}{'range':>16}{'first audio, ms':>17}{'ratio':>8}"
-        f"{'dry, ms':>9}{'KiB/s':>8}"
+        f"{'dry, ms':>9}{'KiB/s':>8}{'noting, ms/s':>14}{'writing, ms/s':>15}{'share':>8}"
     )
     for one in figures:
         spread = f"{one.lowest:.3f} to {one.highest:.3f}"
         print(
             f"{one.audio:<8}{one.cpu_ms:>10.2f}{one.ratio:>8.3f}{spread:>16}"
             f"{one.first_audio_ms:>17.1f}{one.first_audio_ratio:>8.2f}{one.dry_ms:>9.0f}"
-            f"{one.kib:>8.1f}"
+            f"{one.kib:>8.1f}{one.noting_ms:>14.3f}{one.writing_ms:>15.3f}{one.share:>8.1%}"
         )
     return 0
 

@@ -85,7 +85,7 @@ def differences(
         # How much of an answer had come when it was interrupted is a matter of milliseconds.
         more = ("usage",) if _is_cancelled(was) and _is_cancelled(now) else ()
         found += _fields(was, now, pairing.ids, {*ignore, *more})
-    found += _pieces(pairing, ignore, cancelled)
+    found += _pieces(pairing, ignore, cancelled, unfinished(recorded))
     if "order" not in ignore:
         places = {one: at for at, one in enumerate(counted)}
         found += (
@@ -93,6 +93,16 @@ def differences(
             for one in moved(pairing.pairs, places)
         )
     return sorted(_once(found), key=_place)
+
+
+def unfinished(messages: Sequence[Message]) -> set[str]:
+    """Return the ids of responses that have begun and are not over."""
+    ids: dict[str, set[str]] = {"response.created": set(), "response.done": set()}
+    for message in messages:
+        response = (message.event or {}).get("response")
+        if message.type in ids and isinstance(response, dict):
+            ids[message.type].add(str(response.get("id")))
+    return ids["response.created"] - ids["response.done"]
 
 
 def _place(one: Difference) -> float:
@@ -156,7 +166,10 @@ def _ignored(name: str, path: str, ignore: Collection[str]) -> bool:
 
 
 def _pieces(
-    pairing: Pairing, ignore: Collection[str], cancelled: Collection[str]
+    pairing: Pairing,
+    ignore: Collection[str],
+    cancelled: Collection[str],
+    unfinished: Collection[str],
 ) -> Iterator[Difference]:
     for part in {**pairing.recorded_lanes, **pairing.met_lanes}:
         was = pairing.recorded_lanes.get(part, Joined())
@@ -165,15 +178,19 @@ def _pieces(
         other = now.pieces[0] if now.pieces else None
         if one is None or other is None:
             yield Difference("missing" if other is None else "further", part[0], one, other)
-        elif one.carries_audio:
-            response_id = str((one.event or {}).get("response_id"))
-            counts = "audio" not in ignore and response_id not in cancelled
+            continue
+        response_id = str((one.event or {}).get("response_id"))
+        if one.carries_audio:
+            counts = "audio" not in ignore and response_id not in {*cancelled, *unfinished}
             if counts and abs(was.audio_ms - now.audio_ms) > AUDIO_MS:
                 yield Difference(
                     "other", part[0], one, other, "audio", _ms(was.audio_ms), _ms(now.audio_ms)
                 )
-        elif "words" not in ignore and was.text != now.text:
-            yield Difference("other", part[0], one, other, "delta", was.text, now.text)
+        elif "words" not in ignore:
+            # Of an answer that the recording does not have to its end, its beginning counts.
+            length = min(len(was.text), len(now.text)) if response_id in unfinished else None
+            if was.text[:length] != now.text[:length]:
+                yield Difference("other", part[0], one, other, "delta", was.text, now.text)
 
 
 def _ms(ms: float) -> str:

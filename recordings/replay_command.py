@@ -7,18 +7,15 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from recordings.address import Address, NoAddress
-from recordings.differences import Difference, differences
 from recordings.ignored import IGNORABLE, ignorable
 from recordings.latency import latencies
-from recordings.pairing import is_piece
 from recordings.posting import post_script
 from recordings.reading import BadRecording, Recording
-from recordings.replay import QUIET_S, CannotReplay, Pace, Played, Server, ended_by_server, play
+from recordings.replay import CannotReplay, Pace, Played, Server, play
+from recordings.replay_outcome import Outcome, compare
 from recordings.script import is_scripted, script
 from recordings.telling import slow, told, waited, waterfall
 from recordings.timeline import Timeline, timeline
@@ -142,54 +139,6 @@ def _tell_server(laid: Timeline, server: Server) -> list[str]:
         )
     )
     return [*UNSCRIPTED]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a replay has shown."""
-
-    differences: list[Difference]
-    closing: str | None
-    """What is different of the end; None: nothing."""
-
-
-def compare(laid: Timeline, played: Played, ignore: Sequence[str] = ()) -> Outcome:
-    """Compare what a server has said with what it had said in the recording."""
-    past_ms = _unseen_from_ms(laid, played)
-    # Pieces are compared by their sum, all else by what corresponds to it.
-    met = [one for one in played.of_server() if one.ms <= past_ms or not is_piece(one)]
-    found = [
-        one
-        for one in differences(laid.of("server"), met, ignore=ignore, ids=played.ids)
-        if one.kind != "further" or one.met is None or one.met.ms <= past_ms
-    ]
-    return Outcome(found, _closing(laid, played))
-
-
-def _unseen_from_ms(laid: Timeline, played: Played) -> float:
-    """Return from when on what the server says is beyond the recording.
-
-    Who leaves as soon as there is what it waited for, or is cut off, has not seen what came next.
-    """
-    recording = laid.recording
-    last = laid.of("server")[-1:]
-    stayed_ms = 0.0
-    if recording.ended_ms is not None and recording.stopped is None and last:
-        stayed_ms = recording.ended_ms - last[0].ms
-    if stayed_ms >= 1000 * QUIET_S or played.complete_ms is None:
-        return float("inf")
-    return played.complete_ms
-
-
-def _closing(laid: Timeline, played: Played) -> str | None:
-    by_server = ended_by_server(laid)
-    if played.closed is not None and not by_server:
-        told = _("the server closed the connection {closing}; {count} messages were not sent")
-        return told.format(closing=played.closed, count=played.unsent)
-    if played.closed is None and by_server:
-        told = _("the recorded session was ended by its server ({reason}), and this one was not")
-        return told.format(reason=laid.recording.ended)
-    return None
 
 
 def _tell(outcome: Outcome, laid: Timeline, played: Played, given: argparse.Namespace) -> int:

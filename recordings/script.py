@@ -23,8 +23,10 @@ _TEXTS = (
     *("response.output_text.delta", "response.output_audio_transcript.delta"),
     *("response.text.delta", "response.audio_transcript.delta"),
 )
-_WHOLE = tuple(kind.removesuffix("delta") + "done" for kind in _TEXTS)
+_ANYTHING = "…"
+"""Said where nothing is known but that something was."""
 _STOPS = ("response.cancel", "input_audio_buffer.speech_started")
+_ONE_IS_OPEN = "conversation_already_has_active_response"
 _TRANSCRIBED = "conversation.item.input_audio_transcription"
 _SHORTEST_MS = 200.0
 """A stage that took less took no time: how long exactly is a matter of the machine."""
@@ -36,10 +38,10 @@ class _Answer:
 
     text: str = ""
     calls: list[Row] = field(default_factory=list)
+    begun: Row | None = None
+    """The item that is not done yet; a call's with its arguments so far."""
     stopped: bool = False
-    """Whether the client asked for its end, or the user spoke, before it was over."""
-    whole: bool = False
-    """Whether all of the text had come before anything stopped it."""
+    """Whether something happened meanwhile that needs it not to be over."""
     done: Row | None = None
     """The response when it was over; None: the recording ended before."""
     cannot: str = ""
@@ -105,6 +107,9 @@ def _turns(server: Sequence[Message], delays: dict[str, Row]) -> list[Row]:
         item_id = str(event.get("item_id", ""))
         if message.type == "input_audio_buffer.committed":
             heard.setdefault(item_id, None)
+        elif message.type == f"{_TRANSCRIBED}.delta":
+            so_far = str((heard.get(item_id) or {}).get("hears", ""))
+            heard[item_id] = {"hears": so_far + text_of(message)}
         elif message.type == f"{_TRANSCRIBED}.completed":
             rule = {"hears": str(event.get("transcript", ""))}
             heard[item_id] = _delayed(rule, delays.get(item_id, {}), "transcript")
@@ -120,7 +125,7 @@ def _turns(server: Sequence[Message], delays: dict[str, Row]) -> list[Row]:
 def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
     answers: dict[str, _Answer] = {}
     for message in messages:
-        if message.type in _STOPS:
+        if message.type in _STOPS or _finds_one_open(message):
             for one in answers.values():
                 one.stopped = True
         if message.side == "client":
@@ -138,13 +143,22 @@ def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
         answer = answers.get(str(event.get("response_id")))
         if answer is None:
             continue
-        if message.type in _TEXTS:
+        if message.type == "response.output_item.added":
+            item = event.get("item")
+            answer.begun = {"arguments": "", **(item if isinstance(item, dict) else {})}
+        elif message.type == "response.function_call_arguments.delta" and answer.begun is not None:
+            answer.begun["arguments"] += text_of(message)
+        elif message.type in _TEXTS:
             answer.text += text_of(message)
-        elif message.type in _WHOLE:
-            answer.whole = not answer.stopped
         elif message.type == "response.output_item.done":
+            answer.begun = None
             _item(answer, event.get("item"))
     return answers
+
+
+def _finds_one_open(message: Message) -> bool:
+    error = (message.event or {}).get("error")
+    return isinstance(error, dict) and error.get("code") == _ONE_IS_OPEN
 
 
 def _item(answer: _Answer, item: Any) -> None:
@@ -155,13 +169,30 @@ def _item(answer: _Answer, item: Any) -> None:
         answer.cannot = _("it has an item of type {kind}").format(kind=kind)
 
 
+def _so_far(answer: _Answer) -> Row:
+    """Return the rule for an answer whose end is not in the recording."""
+    kind = None if answer.begun is None else answer.begun.get("type")
+    if kind == "function_call":
+        _item(answer, answer.begun)
+    said = answer.text or (_ANYTHING if kind == "message" else "")
+    if answer.calls:
+        return {"calls": answer.calls, **({"says": said} if said else {})}
+    if not said:
+        return {"stalls": 0}
+    return (
+        {"stalls": len(said.split(" ")), "answers": said} if answer.stopped else {"answers": said}
+    )
+
+
 def _rule(answer: _Answer) -> Row | None:
-    done = answer.done or {}
+    if answer.done is None:
+        return _so_far(answer)
+    done = answer.done
     status, details = done.get("status"), done.get("status_details") or {}
     if status == "failed":
         failure = _failure(details.get("error"))
         return {**failure, "says": answer.text} if answer.text else failure
-    if status == "cancelled" or (status is None and not answer.whole and not answer.calls):
+    if status == "cancelled":
         if not answer.text:
             return {"stalls": 0}
         return {"stalls": len(answer.text.split(" ")), "answers": answer.text}

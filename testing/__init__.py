@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["journal", "rules", "script", "virtual_clock"]
+__all__ = ["journal", "known_names", "rules", "script", "virtual_clock"]

@@ -129,6 +129,12 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "settings/processor_settings.py",
     ),
     "tests/providers/tts/test_packaged_kokoro.py": ("providers/*.py", "providers/tts/*.py"),
+    "tests/recordings/test_cut_off.py": (
+        "recordings/*.py",
+        "serving/testing/*.py",
+        "testing/*.py",
+        "tests/data/recordings/*",
+    ),
     "tests/requirements/test_set_up.py": (*_INSTALLING, "tests/requirements/*.py"),
     "tests/serving/access/test_url_keys.py": (
         "main.py",

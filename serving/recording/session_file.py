@@ -120,6 +120,8 @@ class SessionFile:
             if not isinstance(note, InputFormat):
                 self._ms = note.ms
         self._end_run(lines)
+        if self._tracks is not None:
+            self._tracks.flush()
         self._write(b"".join(self._keys.hidden(line) for line in lines))
         if ended:
             self._close()
@@ -179,7 +181,7 @@ class SessionFile:
     def _placed(self, side: Side, audio: bytes, audio_format: Any) -> dict[str, Any]:
         if self._tracks is None:
             return rows.place(None, 0, len(audio) // audio_format.sample_bytes)
-        return self._tracks.write(side, audio, audio_format)
+        return self._tracks.append(side, audio, audio_format)
 
     def _write(self, text: bytes) -> None:
         if not os.fstat(self._file.fileno()).st_nlink:

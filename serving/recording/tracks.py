@@ -39,6 +39,8 @@ class _Track:
         self.name = name
         self.rate = rate
         self.samples = 0
+        """How many it has, those that wait among them."""
+        self._waiting: list[bytes] = []
         self._soundfile = soundfile
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
         try:
@@ -52,15 +54,24 @@ class _Track:
             os.close(self._descriptor)
             raise OSError(f"{path.name}: {error}") from None
 
-    def write(self, pcm: bytes) -> None:
-        """Write 16-bit samples; raises `OSError`."""
+    def append(self, pcm: bytes) -> None:
+        """Add 16-bit samples to what waits to be written."""
+        # A call of the library costs as much as some 40 ms of audio do.
+        self._waiting.append(pcm)
+        self.samples += len(pcm) // 2
+
+    def flush(self) -> None:
+        """Write what waits; raises `OSError`."""
+        if not self._waiting:
+            return
+        pcm = b"".join(self._waiting)
+        self._waiting.clear()
         try:
             self._file.write(np.frombuffer(pcm, "<i2"))
         # The library asserts that all was written, which is not so on a full disk.
         except (self._soundfile.SoundFileError, AssertionError):
             # It does not say more than "System error".
             raise OSError(f"{self.name} cannot be written (is the disk full?)") from None
-        self.samples += len(pcm) // 2
 
     @property
     def size(self) -> int:
@@ -94,8 +105,8 @@ class Tracks:
         self._odd: dict[Side, bytes] = {}
         """The first half of a sample whose other half has yet to come."""
 
-    def write(self, side: Side, audio: bytes, audio_format: AudioFormat) -> dict[str, Any]:
-        """Write audio behind what a side has said before.
+    def append(self, side: Side, audio: bytes, audio_format: AudioFormat) -> dict[str, Any]:
+        """Put audio behind what a side has said before, to be written by `flush`.
 
         Args:
             side: Whose it is.
@@ -106,14 +117,14 @@ class Tracks:
             Where it is, for a line of the recording.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: Its file cannot be created.
         """
         track = self._track(side, audio_format.rate)
         pcm = self._odd.pop(side, b"") + audio_format.decode(audio)
         if len(pcm) % 2:
             self._odd[side], pcm = pcm[-1:], pcm[:-1]
         at = track.samples
-        track.write(pcm)
+        track.append(pcm)
         return place(track.name, at, track.samples - at)
 
     def _track(self, side: Side, rate: int) -> _Track:
@@ -127,6 +138,11 @@ class Tracks:
         self._open[side] = track
         self._all.append(track)
         return track
+
+    def flush(self) -> None:
+        """Write what was put behind all tracks; raises `OSError`."""
+        for track in self._all:
+            track.flush()
 
     @property
     def size(self) -> int:

@@ -11,3 +11,5 @@ async def test_all_ways_are_measured():
     none, flac, wav = figures
     assert none.kib == 0 < flac.kib
     assert wav.kib > 0
+    assert none.share == 0 < flac.noting_ms
+    assert flac.share > wav.share > 0

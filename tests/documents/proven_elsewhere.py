@@ -35,10 +35,13 @@ _BY_PROOF: dict[str, str] = {
     "providers/in_process/test_downloads.py": "providers/in_process/soundness.py",
     "recordings/test_command.py": "recordings/__main__.py recordings/show.py",
     "recordings/test_client_test.py": "recordings/client_outcome.py",
-    "recordings/test_differences.py": "recordings/pairing.py recordings/ids.py "
-    "recordings/telling.py",
-    "recordings/test_replay_command.py": "recordings/replay.py recordings/posting.py "
-    "recordings/address.py",
+    "recordings/test_differences.py": (
+        "recordings/ids.py recordings/order.py recordings/pairing.py recordings/telling.py"
+    ),
+    "recordings/test_replay_command.py": (
+        "recordings/address.py recordings/ignored.py recordings/posting.py recordings/replay.py "
+        "recordings/replay_outcome.py"
+    ),
     "recordings/test_timeline.py": "recordings/wire_audio.py",
     "serving/recording/test_hiding.py": "serving/recording/client_frames.py",
     "serving/recording/test_recorder.py": (

@@ -12,13 +12,9 @@ import pytest
 from open_realtime_pytest.process import ServerProcess
 from recordings.command import main
 from tests.support.places import DATA
+from tests.support.recorded_side import VIRTUAL
 
 RECORDED = sorted((DATA / "recordings").glob("*.jsonl"))
-VIRTUAL = {
-    "REALTIME_SERVER__VIRTUAL_CLOCK": "true",
-    # A model that stalls is never given up on, however long this machine keeps the client waiting.
-    "REALTIME_LLM__TIMEOUT_S": "120",
-}
 
 
 @pytest.fixture(scope="module")

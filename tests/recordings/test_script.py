@@ -102,8 +102,8 @@ def test_calls_have_their_arguments_as_they_were_written():
 )
 def test_an_answer_that_was_stopped_stops_where_it_did(text: str, rule: Row):
     assert retold(*response(text, "cancelled")).rules == [rule]
-    # So does one that was still coming when the recording ended.
-    assert retold(*response(text)[:-1]).rules == [rule]
+    # So does one that was to stop when the recording ended.
+    assert retold(*response(text)[:-1], message("response.cancel", "client")).rules == [rule]
 
 
 def test_failures_keep_their_code_and_what_was_said_before():

@@ -43,8 +43,9 @@ def test_appends_have_the_bytes_that_they_had(tmp_path: Path, name: Any):
     lines = [created(form.wire())]
     for at in (0, 2):
         run = pieces[at : at + 2]
-        place = tracks.write("user", b"".join(run), form)
+        place = tracks.append("user", b"".join(run), form)
         lines.append(rows.appended([(at, len(one), None) for one in run], place))
+    tracks.flush()
     tracks.close()
     laid = timeline(read(written(tmp_path, *lines)))
     sent = [json.loads(one.written()) for one in laid.of("client")]
@@ -56,7 +57,8 @@ def test_appends_have_the_bytes_that_they_had(tmp_path: Path, name: Any):
 def test_deltas_have_the_format_of_their_response(tmp_path: Path):
     form = AudioFormat("audio/pcmu")
     tracks = Tracks(tmp_path / "one", "flac")
-    place = tracks.write("assistant", b"\x10\x20\x30\x40", form)
+    place = tracks.append("assistant", b"\x10\x20\x30\x40", form)
+    tracks.flush()
     tracks.close()
     response = {"id": "r", "audio": {"output": {"format": form.wire()}}}
     made = json.dumps({"type": "response.created", "response": response}).encode()
@@ -94,7 +96,8 @@ def test_what_was_no_event_is_sent_as_it_was(tmp_path: Path):
 
 def test_a_track_that_ends_early_is_silence_and_said(tmp_path: Path):
     tracks = Tracks(tmp_path / "one", "flac")
-    place = tracks.write("user", b"\x01\x02" * 10, AudioFormat())
+    place = tracks.append("user", b"\x01\x02" * 10, AudioFormat())
+    tracks.flush()
     tracks.close()
     run = rows.appended([(1, 40, None)], {**place, "samples": 20})
     laid = timeline(read(written(tmp_path, created({"type": "audio/pcm"}), run)))

@@ -22,6 +22,12 @@ PATIENCE_S = 30.0
 RECORDINGS = DATA / "recordings"
 TOOLS = "openai-python-tools"
 """A session of text alone: thirteen messages of the client."""
+VIRTUAL = {
+    "REALTIME_SERVER__VIRTUAL_CLOCK": "true",
+    # A model that stalls is never given up on, however long this machine keeps the client waiting.
+    "REALTIME_LLM__TIMEOUT_S": "120",
+}
+"""Variables of a server that plays a recording by a virtual clock."""
 QUICK = How(fast=True, patience_s=PATIENCE_S)
 
 

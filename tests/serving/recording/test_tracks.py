@@ -19,8 +19,9 @@ SOUND = np.arange(-3000, 3000, 5, dtype="<i2").tobytes()
 @pytest.mark.parametrize("form", ["flac", "wav"])
 def test_audio_is_read_as_it_was_written(tmp_path: Path, form: str) -> None:
     tracks = Tracks(tmp_path / "one", form)  # type: ignore[arg-type] # of the parameters above
-    first = tracks.write("user", SOUND[:1001], PCM)
-    second = tracks.write("user", SOUND[1001:], PCM)
+    first = tracks.append("user", SOUND[:1001], PCM)
+    second = tracks.append("user", SOUND[1001:], PCM)
+    tracks.flush()
     tracks.close()
     # The second half of a sample belongs to what comes next.
     assert first == {"track": f"user.{form}", "at": 0, "samples": 500}
@@ -31,9 +32,10 @@ def test_audio_is_read_as_it_was_written(tmp_path: Path, form: str) -> None:
 
 def test_another_rate_begins_another_file(tmp_path: Path) -> None:
     tracks = Tracks(tmp_path / "one", "flac")
-    tracks.write("user", SOUND, PCM)
-    told = tracks.write("user", TELEPHONE.encode(SOUND), TELEPHONE)
-    tracks.write("assistant", SOUND, PCM)
+    tracks.append("user", SOUND, PCM)
+    told = tracks.append("user", TELEPHONE.encode(SOUND), TELEPHONE)
+    tracks.append("assistant", SOUND, PCM)
+    tracks.flush()
     tracks.close()
     assert told == {"track": "user-2.flac", "at": 0, "samples": len(SOUND) // 2}
     assert soundfile.info(tmp_path / "one.user-2.flac").samplerate == 8000
@@ -47,5 +49,6 @@ def test_another_rate_begins_another_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_made_is_an_error_of_the_system(tmp_path: Path) -> None:
     tracks = Tracks(tmp_path / "gone" / "one", "wav")
     with pytest.raises(FileNotFoundError):
-        tracks.write("user", SOUND, PCM)
+        tracks.append("user", SOUND, PCM)
+    tracks.flush()
     tracks.close()
