@@ -2,11 +2,12 @@
 
     python -m benchmarks.recording [--callers N] [--seconds S] [--rounds N] [--scripted] [--json]
 
-The callers of `sessions_per_core` talk to three servers, one after the other and over again: one
-that records nothing, one that writes audio as FLAC, and one that writes it as WAV. The CPU of each
-is all that its process uses, the writing thread's included. Its ratio to the first server's is
-taken round by round, so that other load of the machine affects both alike; the median is shown.
-So is how long the first audio of an answer takes, and how long a player had nothing to play.
+The callers of `sessions_per_core` talk to three servers, started one after the other and over
+again: one that records nothing, one that writes audio as FLAC, and one that writes it as WAV. The
+CPU of each is all that its process uses, the writing thread's included. Its ratio to the first
+server's is taken round by round, so that other load of the machine affects both alike; the median
+is shown. So is how long the first audio of an answer takes, and how long a player had nothing to
+play.
 
 One run differs from the next by more than a recording costs. What recording takes by itself is
 therefore counted apart (`benchmarks.recording_alone`), and its share of a conversation's CPU is
@@ -93,19 +94,19 @@ async def run(callers: int, seconds: float, rounds: int, *, scripted: bool) -> l
     start = pinned if scripted else configured_server
     found: dict[str, list[per_core.Trial]] = {kind: [] for kind in KINDS}
     with ExitStack() as stack:
-        servers: dict[str, LocalServer] = {}
-        folders: dict[str, Path] = {}
-        for kind in KINDS:
-            if kind == "none":
-                servers[kind] = stack.enter_context(start())
-                continue
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            folders[kind] = Path(folder)
-            server = start(RECORDING__DIR=folder, RECORDING__AUDIO=kind)
-            servers[kind] = stack.enter_context(server)
+        folders = {
+            kind: Path(stack.enter_context(tempfile.TemporaryDirectory())) for kind in KINDS[1:]
+        }
         for number in range(rounds):
             for kind in KINDS if number % 2 == 0 else reversed(KINDS):
-                found[kind].append(await measured(servers[kind], callers, seconds))
+                recorded = (
+                    {"RECORDING__DIR": str(folders[kind]), "RECORDING__AUDIO": kind}
+                    if kind in folders
+                    else {}
+                )
+                # A process keeps what it is faster or slower by than others of its kind.
+                with start(**recorded) as server:
+                    found[kind].append(await measured(server, callers, seconds))
         talked_s = rounds * callers * (seconds + per_core.WARM_UP_S)
         return [_figures(kind, found, folders.get(kind), talked_s) for kind in KINDS]
 
