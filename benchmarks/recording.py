@@ -99,13 +99,12 @@ async def run(callers: int, seconds: float, rounds: int, *, scripted: bool) -> l
         }
         for number in range(rounds):
             for kind in KINDS if number % 2 == 0 else reversed(KINDS):
-                recorded = (
-                    {"RECORDING__DIR": str(folders[kind]), "RECORDING__AUDIO": kind}
-                    if kind in folders
-                    else {}
-                )
                 # A process keeps what it is faster or slower by than others of its kind.
-                with start(**recorded) as server:
+                with (
+                    start(RECORDING__DIR=str(folders[kind]), RECORDING__AUDIO=kind)
+                    if kind in folders
+                    else start()
+                ) as server:
                     found[kind].append(await measured(server, callers, seconds))
         talked_s = rounds * callers * (seconds + per_core.WARM_UP_S)
         return [_figures(kind, found, folders.get(kind), talked_s) for kind in KINDS]
