@@ -6,26 +6,16 @@ A word that names nothing would ignore nothing, and nobody would know why there 
 from __future__ import annotations
 
 import argparse
-from difflib import get_close_matches
 
 from settings.localisation import _
 from settings.plain_words import meant
-from testing.known_names import SERVER_TYPES
-from wire.client_events import ANNOUNCED, CLIENT_EVENTS, TRANSCRIPTION_EVENTS
-from wire.translation_events import TRANSLATION_CLIENT_EVENTS
+from testing import known_names
 
 IGNORABLE = ("words", "audio", "times", "settings", "usage", "messages", "order")
 """Beside types of events: texts and arguments; how much audio; offsets in the audio; sessions'
 settings; tokens and rate limits; the wording of errors; the order."""
-_TYPES = (
-    *SERVER_TYPES,
-    *CLIENT_EVENTS,
-    *TRANSCRIPTION_EVENTS,
-    *TRANSLATION_CLIENT_EVENTS,
-    *ANNOUNCED,
-)
-_LIKENESS = 0.92
-"""How alike a type has to be to a known one, 0–1, to be a slip of the pen and no new one."""
+_WITHOUT_DOT = ("error",)
+"""All other types of events have one."""
 
 
 def ignorable(text: str) -> str:
@@ -36,17 +26,16 @@ def ignorable(text: str) -> str:
     Raises:
         argparse.ArgumentTypeError: It is none, or nearly one that is known.
     """
-    if text in IGNORABLE or text in _TYPES:
+    if text in IGNORABLE or text in _WITHOUT_DOT:
         return text
     if "." not in text:
         raise argparse.ArgumentTypeError(
             _("'{name}' is none of {known}, and no type of events.").format(
                 name=text, known=", ".join(IGNORABLE)
             )
-            + meant(text, (*IGNORABLE, *_TYPES))
+            + meant(text, (*IGNORABLE, *_WITHOUT_DOT))
         )
-    near = get_close_matches(text, _TYPES, n=1, cutoff=_LIKENESS)
-    if near:
-        told = _("there is no event '{name}'. Did you mean {known}?")
-        raise argparse.ArgumentTypeError(told.format(name=text, known=near[0]))
-    return text
+    try:
+        return known_names.event(text)
+    except ValueError as slip:
+        raise argparse.ArgumentTypeError(str(slip)) from None

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from settings.plain_words import meant
+from wire.client_events import ANNOUNCED, CLIENT_EVENTS, TRANSCRIPTION_EVENTS
 from wire.event_record import ServerEvent
 from wire.server_events import SERVER_EVENTS
-from wire.translation_events import TRANSLATION_SERVER_EVENTS
+from wire.translation_events import TRANSLATION_CLIENT_EVENTS, TRANSLATION_SERVER_EVENTS
 
 _RECORDS: Mapping[str, type[ServerEvent]] = {**SERVER_EVENTS, **TRANSLATION_SERVER_EVENTS}
 _NAMES: Mapping[str, str] = {
@@ -19,8 +20,15 @@ _NAMES: Mapping[str, str] = {
     **{type_: type_ for type_ in _RECORDS},
 }
 """A type as a client of either dialect knows it → the type."""
-SERVER_TYPES = tuple(_NAMES)
-"""Types of the server's events, by their names in either dialect."""
+_EVENTS = (
+    *_NAMES,
+    *CLIENT_EVENTS,
+    *TRANSCRIPTION_EVENTS,
+    *TRANSLATION_CLIENT_EVENTS,
+    *ANNOUNCED,
+)
+_LIKENESS_OF_EVENTS = 0.9
+"""How alike a type has to be to a known one, 0–1, to be a slip of the pen."""
 _CODES = (
     "billing_hard_limit_reached",
     "content_policy_violation",
@@ -54,6 +62,21 @@ def server_event(written: str) -> str:
     except KeyError:
         near = meant(written, _NAMES)
         raise ValueError(f"the server has no event {written!r}.{near}") from None
+
+
+def event(written: str) -> str:
+    """Return the type of an event of either side as it is.
+
+    Clients under test, and other servers, may send any; what is nearly one that is known is a slip
+    of the pen.
+
+    Raises:
+        ValueError: It is nearly one.
+    """
+    near = get_close_matches(written, _EVENTS, n=1, cutoff=_LIKENESS_OF_EVENTS)
+    if written not in _EVENTS and near:
+        raise ValueError(f"there is no event '{written}'. Did you mean {near[0]}?")
+    return written
 
 
 def code(written: str) -> str:

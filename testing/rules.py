@@ -34,6 +34,8 @@ class BadScript(Exception):
 class Words:
     """What somebody has to say for a rule to count."""
 
+    given: str | dict[str, str]
+    """As it stands in the script."""
     fits: Callable[[str], bool]
     """Tells whether the words are in a text."""
 
@@ -45,12 +47,12 @@ def _words(given: Any) -> Words | None:
             return None
         case str() if given.strip():
             words = given.strip().casefold()
-            return Words(lambda text: words in text.casefold())
+            return Words(given, lambda text: words in text.casefold())
         case {"regex": str(regex), **rest} if not rest:
             # Python's own may take for ever over a text, and with it the whole server.
             schema = core_schema.str_schema(pattern=regex, regex_engine="rust-regex")
             try:
-                return Words(SchemaValidator(schema).isinstance_python)
+                return Words(given, SchemaValidator(schema).isinstance_python)
             except SchemaError as error:
                 reason = str(error).splitlines()[-1].strip().removeprefix("error: ")
                 raise ValueError(f"is no regular expression of this kind: {reason}") from None

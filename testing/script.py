@@ -25,6 +25,7 @@ from testing.rules import (
     ScriptPart,
     Stage,
     Stalls,
+    Words,
 )
 
 Spoken = Answers | Calls | Fails | Stalls
@@ -78,11 +79,15 @@ class Script:
             self.delays = self.delays.model_copy(update=named)
 
     def state(self) -> list[dict[str, Any]]:
-        """Return each rule's action, how often it counts, and how often it was taken."""
+        """Return each rule's action, it as it was given, and how often it was taken."""
         return [
             {
                 "rule": told.rule.action,
-                told.rule.action: _plain(getattr(told.rule, told.rule.action)),
+                **{
+                    name: _plain(getattr(told.rule, name))
+                    for name in type(told.rule).model_fields
+                    if name in told.rule.model_fields_set
+                },
                 "times": told.rule.times,
                 "taken": told.taken,
             }
@@ -164,4 +169,6 @@ def _plain(value: Any) -> Any:
     """Return what a rule does as it stands in JSON."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
+    if isinstance(value, Words):
+        return value.given
     return value.model_dump() if isinstance(value, BaseModel) else value

@@ -23,6 +23,7 @@ from serving.request_body import read_body
 from serving.testing.desk import Desk
 from settings.origins import is_loopback
 from testing.journal import Wanted
+from testing.known_names import event
 from testing.rules import BadScript, read_script
 from wire.errors import ProtocolError
 
@@ -127,6 +128,11 @@ def _asked(query: Mapping[str, str]) -> _Asked:
         raise ValueError(f"{unknown[0]}: there is no such parameter; there are {known}")
     if query.get("from", "client") not in ("client", "server"):
         raise ValueError("from: must be 'client' or 'server'")
+    if "type" in query:
+        try:
+            event(query["type"])
+        except ValueError as slip:
+            raise ValueError(f"type: {slip}") from None
     return _Asked(
         Wanted(query.get("session"), query.get("type"), query.get("from")),
         _number(query, "count", 1, 1_000_000),

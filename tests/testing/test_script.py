@@ -96,11 +96,22 @@ def test_delays_that_are_not_named_stay() -> None:
 
 
 def test_its_state_tells_how_often_each_rule_counted_and_a_reset_ends_it() -> None:
-    made = script({"calls": {"name": "f"}, "times": "always"}, {"drops": 4})
-    made.spoken("")
+    made = script(
+        {"calls": {"name": "f"}, "times": "always", "when": {"regex": "a|b"}, "delay_ms": 5},
+        {"drops": 4},
+    )
+    made.spoken("a")
     call = {"name": "f", "arguments": {}}
+    when = {"regex": "a|b"}
     assert made.state() == [
-        {"rule": "calls", "calls": [call], "times": "always", "taken": 1},
+        {
+            "rule": "calls",
+            "calls": [call],
+            "when": when,
+            "delay_ms": 5,
+            "times": "always",
+            "taken": 1,
+        },
         {"rule": "drops", "drops": 4, "times": 1, "taken": 0},
     ]
     made.reset()

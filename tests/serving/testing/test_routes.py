@@ -164,6 +164,7 @@ async def test_another_method_is_told_of_both(server: Double):
     [
         ("kind=error", "kind: there is no such parameter"),
         ("from=me", "from: must be 'client' or 'server'"),
+        ("type=response.creatd", "type: there is no event 'response.creatd'. Did you mean"),
         ("wait_s=soon", "wait_s: must be a number up to 60"),
         ("wait_s=61", "wait_s: must be a number up to 60"),
     ],
