@@ -15,6 +15,7 @@ from recordings.pairing import text_of
 from recordings.reading import Row
 from recordings.timeline import Message, Timeline
 from settings.localisation import _
+from testing import known_names
 from testing.script import UNHEARD
 
 LABEL = "script of a test"
@@ -212,11 +213,18 @@ def _rule(answer: _Answer) -> Row | None:
 def _failure(error: Any) -> Row:
     error = error if isinstance(error, dict) else {}
     code = str(error.get("code") or error.get("type") or "")
-    known = code if re.fullmatch(r"[a-z0-9_]{1,64}", code) else "server_error"
     message = error.get("message")
-    if not isinstance(message, str):
-        return {"fails": known}
-    return {"fails": known, "message": message}
+    told = {"message": message} if isinstance(message, str) else {}
+    return {"fails": code if _is_scriptable(code) else "server_error", **told}
+
+
+def _is_scriptable(code: str) -> bool:
+    """Return whether a rule may name a code: one that is nearly another is a slip there."""
+    try:
+        known_names.code(code)
+    except ValueError:
+        return False
+    return re.fullmatch(r"[a-z0-9_]{1,64}", code) is not None
 
 
 def _delays(rows: Sequence[Row]) -> dict[str, Row]:
