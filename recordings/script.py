@@ -146,7 +146,7 @@ def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
             continue
         if message.type == "response.output_item.added":
             item = event.get("item")
-            answer.begun = {"arguments": "", **(item if isinstance(item, dict) else {})}
+            answer.begun = {**(item if isinstance(item, dict) else {}), "arguments": ""}
         elif message.type == "response.function_call_arguments.delta" and answer.begun is not None:
             answer.begun["arguments"] += text_of(message)
         elif message.type in _TEXTS:
