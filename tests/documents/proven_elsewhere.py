@@ -22,6 +22,9 @@ _BY_PROOF: dict[str, str] = {
     ),
     "serving/testing/test_routes.py": "serving/listening.py serving/testing/desk.py",
     "testing/test_rules.py": "testing/known_names.py",
+    "turn_detection/test_echo_guard.py": (
+        "turn_detection/echo_search.py turn_detection/echo_way.py"
+    ),
     "testing/test_virtual_clock.py": (
         "serving/testing/virtual_sessions.py settings/virtual_clock.py wire/dates.py"
     ),
