@@ -121,6 +121,9 @@ def _fields(was: Message, now: Message, ids: Ids, ignore: Collection[str]) -> It
             yield Difference("other", was.type, was, now, "", was.raw, now.raw)
         return
     for path, one, other in _compared(was.event, ids.recorded(now.event), "", ignore):
+        if path in was.hidden:
+            # Nobody knows what it was.
+            continue
         yield Difference("other", was.type, was, now, path, one, other)
 
 

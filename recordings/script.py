@@ -29,6 +29,8 @@ _ANYTHING = "…"
 _STOPS = ("response.cancel", "input_audio_buffer.speech_started")
 _ONE_IS_OPEN = "conversation_already_has_active_response"
 _TRANSCRIBED = "conversation.item.input_audio_transcription"
+_VOICE = "TTS"
+"""The stage that speaks, as a recording names it."""
 _SHORTEST_MS = 200.0
 """A stage that took less took no time: how long exactly is a matter of the machine."""
 
@@ -45,6 +47,10 @@ class _Answer:
     """Whether something happened meanwhile that needs it not to be over."""
     done: Row | None = None
     """The response when it was over; None: the recording ended before."""
+    sounded: bool = False
+    """Whether any audio came."""
+    failed: str | None = None
+    """The stage that failed, if the recording says so."""
     cannot: str = ""
     """What of it no script can do."""
 
@@ -66,7 +72,9 @@ def script(timeline: Timeline) -> Retold:
     if timeline.dialect == "translation":
         return Retold(_translated(timeline.recording.rows), [])
     rules = [*_turns(server, delays)]
+    failed = _failed(timeline.recording.rows)
     for response_id, answer in _answers(timeline.messages).items():
+        answer.failed = failed.get(response_id)
         rule = _rule(answer)
         if rule is None or answer.cannot:
             told = _("{response} cannot be had from a script: {why}")
@@ -74,6 +82,7 @@ def script(timeline: Timeline) -> Retold:
             warnings.append(told.format(response=response_id, why=why))
         if rule is not None:
             rules.append(_delayed(rule, delays.get(response_id, {}), "first_text", "transcript"))
+            rules += _of_voice(answer)
     return Retold([*rules, *_end(timeline, server)], warnings)
 
 
@@ -151,6 +160,8 @@ def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
             answer.begun["arguments"] += text_of(message)
         elif message.type in _TEXTS:
             answer.text += text_of(message)
+        elif message.carries_audio:
+            answer.sounded = True
         elif message.type == "response.output_item.done":
             answer.begun = None
             _item(answer, event.get("item"))
@@ -190,6 +201,10 @@ def _rule(answer: _Answer) -> Row | None:
         return _so_far(answer)
     done = answer.done
     status, details = done.get("status"), done.get("status_details") or {}
+    if status == "failed" and answer.failed == _VOICE:
+        if answer.sounded:
+            answer.cannot = _("its voice failed in the middle")
+        return {"answers": answer.text} if answer.text else None
     if status == "failed":
         failure = _failure(details.get("error"))
         return {**failure, "says": answer.text} if answer.text else failure
@@ -208,6 +223,24 @@ def _rule(answer: _Answer) -> Row | None:
     if status == "incomplete":
         answer.cannot = _("it is incomplete: {reason}").format(reason=details.get("reason"))
     return {"answers": answer.text}
+
+
+def _of_voice(answer: _Answer) -> list[Row]:
+    """Return the rule by which the voice fails, if it did."""
+    if answer.failed != _VOICE or answer.done is None:
+        return []
+    details = answer.done.get("status_details") or {}
+    return [{**_failure(details.get("error")), "stage": "tts"}]
+
+
+def _failed(rows: Sequence[Row]) -> dict[str, str]:
+    """Return which stage failed, by the responses that failed for it."""
+    turns = [row["turn"] for row in rows if isinstance(row.get("turn"), dict)]
+    return {
+        turn["response_id"]: str(turn["error_stage"])
+        for turn in turns
+        if turn.get("response_id") and turn.get("error_stage")
+    }
 
 
 def _failure(error: Any) -> Row:

@@ -36,6 +36,8 @@ class Message:
     """How long that is."""
     line: int = 0
     """Where it is in the file; 0: it is of no file."""
+    hidden: frozenset[str] = frozenset()
+    """Paths of fields that the recording hides, or a part of which it does."""
 
     @property
     def type(self) -> str:
@@ -188,7 +190,8 @@ class _Laid:
                 audio = self._audio(line, place, None, form)
                 message = replace(message, audio=audio, audio_ms=len(audio) / form.bytes_per_ms)
         else:
-            message = replace(message, event=self._shown(line, event))
+            shown, hidden = self._shown(line, event)
+            message = replace(message, event=shown, hidden=hidden)
         self._messages.append(message)
 
     def _appends(self, line: int, row: Row) -> None:
@@ -222,8 +225,8 @@ class _Laid:
             )
         return self._tracks.bytes(place, size, form)
 
-    def _shown(self, line: int, event: Row) -> Row:
-        """Return an event of the client without the keys that the recording hides."""
+    def _shown(self, line: int, event: Row) -> tuple[Row, frozenset[str]]:
+        """Return an event of the client without the keys that the recording hides, and where."""
         hidden: list[str] = []
         shown: Row = _without_hidden(event, "", hidden)
         for name in hidden:
@@ -232,7 +235,7 @@ class _Laid:
                     line=line, name=name
                 )
             )
-        return shown
+        return shown, frozenset(hidden)
 
     def timeline(self) -> Timeline:
         warnings = list(self._hidden)

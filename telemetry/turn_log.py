@@ -318,6 +318,8 @@ class TurnLog:
         self._responses += 1
         now = time.monotonic()
         moments = {**answer.moments, "done": now}
+        reason = error["message"] if error else None
+        failure = self._failure if self._failure and self._failure.message == reason else None
         record = TurnRecord(
             session_id=self._session_id,
             response_id=response_id,
@@ -326,13 +328,13 @@ class TurnLog:
             started_at=time.time() - (now - answer.start),
             stages={stage: moments[stage] - answer.start for stage in STAGES if stage in moments},
             error_code=error["code"] if error else None,
+            error_stage=failure.stage if failure else None,
         )
-        reason = error["message"] if error else None
         missing = answer.not_transcribed
         if answer.item_id is not None and missing is not None and missing.message != reason:
             self._log_untranscribed(answer.item_id, missing)
-        if self._failure is not None and self._failure.message == reason:
-            reason = self._failure.for_log
+        if failure is not None:
+            reason = failure.for_log
         self._report(answer.item_id or response_id, record, reason)
 
     def _turn_over(self, item_id: str, outcome: str, error: FailureReason | None = None) -> None:
@@ -349,6 +351,7 @@ class TurnLog:
             started_at=time.time() - seconds,
             stages={"transcript": seconds} if outcome == "transcribed" else {},
             error_code=error.code if error else None,
+            error_stage=error.stage if error else None,
         )
         self._report(item_id, record, error.for_log if error else None)
 

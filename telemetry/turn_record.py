@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from session.ports import FailingStage
+
 Stage = Literal["transcript", "first_text", "first_audio", "done"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """In the order in which they come."""
@@ -30,3 +32,5 @@ class TurnRecord:
     stages: dict[Stage, float]
     """Seconds from `started_at` to each stage that was reached, in the order of `STAGES`."""
     error_code: str | None = None
+    error_stage: FailingStage | None = None
+    """The stage that failed; None: none did, or the reason is another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,6 +147,16 @@ def test_what_a_recording_leaves_out_is_not_compared():
         return [message("conversation.item.added", item={"id": "i", "content": [part]})]
 
     assert differences(item({"left_out": 5}), item("AAAA")) == []
+
+
+def test_what_a_recording_hides_is_not_compared():
+    def update(key: str | None, **more: Any) -> Message:
+        tool = {"type": "mcp", **({} if key is None else {"authorization": key})}
+        return message("session.update", "client", session={"tools": [tool]}, **more)
+
+    was = replace(update(None), hidden=frozenset({"session.tools[0].authorization"}))
+    assert differences([was], [update("a key")]) == []
+    assert len(differences([update(None)], [update("a key")])) == 1
 
 
 def test_errors_name_ids_of_their_own_session():

@@ -79,7 +79,8 @@ async def test_a_server_that_answers_otherwise_differs_but_for_its_words(run: Ru
 
 async def test_a_failure_is_brought_home_with_what_the_client_sent(run: Run, tmp_path: Path):
     async with double(recording={"dir": tmp_path}) as server:
-        await server.script({"fails": "rate_limit_exceeded", "message": "too many"})
+        failure = {"fails": "rate_limit_exceeded", "message": "too many"}
+        await server.script(failure, {"answers": "It is sunny."}, {**failure, "stage": "tts"})
         async with client(server.url) as wire:
             await wire.socket.send("no json {")
             await wire.until("error")
@@ -87,8 +88,9 @@ async def test_a_failure_is_brought_home_with_what_the_client_sent(run: Run, tmp
             await wire.until("error")
             await wire.send("input_audio_buffer.append", audio="???")
             await wire.until("error")
-            await wire.say("what is the weather")
-            assert (await wire.until("response.done"))["response"]["status"] == "failed"
+            for _of in ("model", "voice"):
+                await wire.say("what is the weather")
+                assert (await wire.until("response.done"))["response"]["status"] == "failed"
         await server.http.post("/testing/reset")
     path = found(tmp_path)
     async with double() as server:

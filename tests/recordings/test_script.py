@@ -11,7 +11,7 @@ from recordings.reading import Recording, Row
 from recordings.script import Retold, is_scripted, script
 from recordings.timeline import Message, Timeline
 from testing.rules import read_script
-from tests.recordings.sessions import message
+from tests.recordings.sessions import audio, message
 
 
 def retold(*messages: Message, rows: list[Row] | None = None, **header: Any) -> Retold:
@@ -114,6 +114,21 @@ def test_failures_keep_their_code_and_what_was_said_before():
     for code in ("What is this?", "rate_limits_exceeded"):
         odd = retold(*response("", "failed", {"error": {"code": code}}))
         assert odd.rules == [{"fails": "server_error"}]
+
+
+def test_a_voice_that_failed_fails_again():
+    error = {"code": "server_error", "message": "no voice"}
+    turn = {"response_id": "r", "item_id": None, "stages": {}, "error_stage": "TTS"}
+    rows = [{"t": 1.0, "from": "server-stage", "turn": turn}]
+    failed = response("It is| sunny.", "failed", {"error": error})
+    made = retold(*failed, rows=rows)
+    assert made.rules == [
+        {"answers": "It is sunny."},
+        {"fails": "server_error", "stage": "tts", "message": "no voice"},
+    ]
+    assert made.warnings == []
+    [warning] = retold(*failed[:-1], audio(100), failed[-1], rows=rows).warnings
+    assert "its voice failed in the middle" in warning
 
 
 def test_a_transcription_that_failed_fails_again():
