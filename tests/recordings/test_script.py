@@ -118,7 +118,7 @@ def test_failures_keep_their_code_and_what_was_said_before():
 
 def test_a_voice_that_failed_fails_again():
     error = {"code": "server_error", "message": "no voice"}
-    turn = {"response_id": "r", "item_id": None, "stages": {}, "error_stage": "TTS"}
+    turn: Row = {"response_id": "r", "item_id": None, "stages": {}, "error_stage": "TTS"}
     rows = [{"t": 1.0, "from": "server-stage", "turn": turn}]
     failed = response("It is| sunny.", "failed", {"error": error})
     made = retold(*failed, rows=rows)
