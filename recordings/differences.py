@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from recordings.ids import Ids
-from recordings.order import moved
+from recordings.order import TRANSCRIBED, moved
 from recordings.pairing import Joined, Pairing
+from recordings.reading import Row
 from recordings.timeline import Message
 
 Kind = Literal["missing", "further", "other", "order"]
@@ -28,6 +29,8 @@ _USAGE = ("usage", "rate_limits")
 _SETTINGS = ("session",)
 AUDIO_MS = 1.0
 """What audio may differ by: a part of a sample is cut somewhere."""
+TRANSLATION = ""
+"""Stands for all that is said in a translation."""
 ABSENT = "…absent"
 """Stands for a field that is not there."""
 
@@ -96,13 +99,37 @@ def differences(
 
 
 def unfinished(messages: Sequence[Message]) -> set[str]:
-    """Return the ids of responses that have begun and are not over."""
-    ids: dict[str, set[str]] = {"response.created": set(), "response.done": set()}
+    """Return what has begun and is not over: responses, and items that are being transcribed.
+
+    A translation, which has neither, is `TRANSLATION`.
+    """
+    begun: set[str] = set()
     for message in messages:
-        response = (message.event or {}).get("response")
-        if message.type in ids and isinstance(response, dict):
-            ids[message.type].add(str(response.get("id")))
-    return ids["response.created"] - ids["response.done"]
+        event = message.event or {}
+        response, item_id = event.get("response"), str(event.get("item_id"))
+        response_id = str(response.get("id")) if isinstance(response, dict) else ""
+        if message.type == "response.created":
+            begun.add(response_id)
+        elif message.type == "response.done":
+            begun.discard(response_id)
+        elif message.type == "input_audio_buffer.committed":
+            begun.add(item_id)
+        elif message.type in (f"{TRANSCRIBED}completed", f"{TRANSCRIBED}failed"):
+            begun.discard(item_id)
+        elif message.type.startswith("session.output_"):
+            begun.add(TRANSLATION)
+        elif message.type == "session.closed":
+            begun.discard(TRANSLATION)
+    return begun
+
+
+def subject(event: Row) -> str:
+    """Return what of `unfinished` an event belongs to."""
+    response, item = event.get("response"), event.get("item")
+    inner = response.get("id") if isinstance(response, dict) else None
+    of_item = item.get("id") if isinstance(item, dict) else None
+    found = event.get("response_id") or inner or event.get("item_id") or of_item
+    return str(found) if found else TRANSLATION
 
 
 def _place(one: Difference) -> float:
@@ -182,16 +209,16 @@ def _pieces(
         if one is None or other is None:
             yield Difference("missing" if other is None else "further", part[0], one, other)
             continue
-        response_id = str((one.event or {}).get("response_id"))
+        of = subject(one.event or {})
         if one.carries_audio:
-            counts = "audio" not in ignore and response_id not in {*cancelled, *unfinished}
+            counts = "audio" not in ignore and of not in {*cancelled, *unfinished}
             if counts and abs(was.audio_ms - now.audio_ms) > AUDIO_MS:
                 yield Difference(
                     "other", part[0], one, other, "audio", _ms(was.audio_ms), _ms(now.audio_ms)
                 )
         elif "words" not in ignore:
-            # Of an answer that the recording does not have to its end, its beginning counts.
-            length = min(len(was.text), len(now.text)) if response_id in unfinished else None
+            # Of what the recording does not have to its end, the beginning counts.
+            length = min(len(was.text), len(now.text)) if of in unfinished else None
             if was.text[:length] != now.text[:length]:
                 yield Difference("other", part[0], one, other, "delta", was.text, now.text)
 

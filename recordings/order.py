@@ -1,7 +1,8 @@
 """Which events come at another place than in the recording, where their place means something.
 
 When the client is answered is a matter of when it has spoken, which is never the same. A turn's
-transcript is made beside its answer: the protocol lets either come first (`docs/wire.md` §B.3).
+transcript is made beside its answer: the protocol lets either come first (`docs/wire.md` §B.3). So
+are responses beside the conversation (§B.8).
 """
 
 from __future__ import annotations
@@ -48,11 +49,47 @@ def moved(pairs: Sequence[Pair], places: Mapping[Message, int]) -> Iterator[Move
     answers = [pair for pair in ordered if _answers_client(pair[0])]
     others = [pair for pair in ordered if not _answers_client(pair[0])]
     yield from _moved(answers, places)
-    yield from _moved([pair for pair in others if not _is_transcript(pair[0])], places)
+    told = [pair for pair in others if not _is_transcript(pair[0])]
+    of = _responses([was for was, _now in told])
+    beside = _beside_others(of, places)
+    yield from _moved([pair for pair in told if of[pair[0]] not in beside], places)
+    for response_id in sorted(beside):
+        # Two answers at once are made each in its own time.
+        yield from _moved([pair for pair in told if of[pair[0]] == response_id], places)
     turns = {_item(was) for was, _now in others if _is_transcript(was)}
     for one in _moved([pair for pair in others if _item(pair[0]) in turns], places):
         if _is_transcript(one.was) or one.other.startswith(TRANSCRIBED):
             yield one
+
+
+def _responses(recorded: Sequence[Message]) -> dict[Message, str]:
+    """Return the response that each event is about; empty: none."""
+    of: dict[Message, str] = {}
+    of_items: dict[str, str] = {}
+    for message in recorded:
+        event = message.event or {}
+        response = event.get("response")
+        inner = response.get("id") if isinstance(response, dict) else None
+        of[message] = str(event.get("response_id") or inner or "")
+        if of[message]:
+            of_items.setdefault(_item(message), of[message])
+    return {one: of[one] or of_items.get(_item(one) or "-", "") for one in recorded}
+
+
+def _beside_others(of: Mapping[Message, str], places: Mapping[Message, int]) -> set[str]:
+    """Return the responses that were made while another one was."""
+    spans: dict[str, tuple[int, int]] = {}
+    for message, response_id in of.items():
+        if response_id:
+            first, last = spans.get(response_id, (places[message], places[message]))
+            spans[response_id] = min(first, places[message]), max(last, places[message])
+    return {
+        one
+        for one, (first, last) in spans.items()
+        if any(
+            begin < last and first < end for other, (begin, end) in spans.items() if other != one
+        )
+    }
 
 
 def _is_transcript(message: Message) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from recordings.differences import Difference, differences, unfinished
+from recordings.differences import Difference, differences, subject, unfinished
 from recordings.ids import Ids
 from recordings.pairing import AT_WILL, is_piece
 from recordings.replay import QUIET_S, Played, ended_by_server
@@ -44,7 +44,7 @@ def _is_unseen(one: Difference, past_ms: float, going_on: Collection[str], ids: 
     Args:
         one: The difference.
         past_ms: When all of the recording had come.
-        going_on: The recorded responses whose end it does not have.
+        going_on: What the recording does not have the end of (`unfinished`).
         ids: Which id is which.
     """
     if one.kind != "further" or one.met is None:
@@ -52,11 +52,10 @@ def _is_unseen(one: Difference, past_ms: float, going_on: Collection[str], ids: 
     if one.met.ms > past_ms or one.type in AT_WILL:
         return True
     event = ids.recorded(one.met.event or {})
-    response, item = event.get("response"), event.get("item")
-    inner = response.get("id") if isinstance(response, dict) else None
-    if (event.get("response_id") or inner) in going_on:
+    if subject(event) in going_on:
         return True
     # Items of the conversation do not name their response.
+    item = event.get("item")
     return bool(going_on) and isinstance(item, dict) and item.get("role") != "user"
 
 
@@ -76,6 +75,9 @@ def _unseen_from_ms(laid: Timeline, played: Played) -> float:
 
 
 def _closing(laid: Timeline, played: Played) -> str | None:
+    if laid.recording.ended is None and not played.unsent:
+        # It was cut off: how it ended nobody knows.
+        return None
     by_server = ended_by_server(laid)
     if played.closed is not None and not by_server:
         told = _("the server closed the connection {closing}; {count} messages were not sent")

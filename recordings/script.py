@@ -7,7 +7,7 @@ server, or the client. The rules are those of `docs/testing.md`, one for each tu
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ _TEXTS = (
 )
 _ANYTHING = "…"
 """Said where nothing is known but that something was."""
+_CALLS = ("function_call", "mcp_call", "mcp_approval_request")
+"""Items that a model makes by calling a tool."""
 _STOPS = ("response.cancel", "input_audio_buffer.speech_started")
 _ONE_IS_OPEN = "conversation_already_has_active_response"
 _TRANSCRIBED = "conversation.item.input_audio_transcription"
@@ -47,6 +49,8 @@ class _Answer:
     """Whether something happened meanwhile that needs it not to be over."""
     done: Row | None = None
     """The response when it was over; None: the recording ended before."""
+    broken: bool = False
+    """Whether its message was not said to its end."""
     sounded: bool = False
     """Whether any audio came."""
     failed: str | None = None
@@ -106,6 +110,9 @@ def _translated(rows: Sequence[Row]) -> list[Row]:
             rules += [{"hears": heard.strip()}] if heard.strip() else []
             rules.append({"answers": said.strip()})
             heard = said = ""
+    # What follows the last turn was cut off.
+    rules += [{"hears": heard.strip()}] if heard.strip() else []
+    rules += [{"answers": said.strip()}] if said.strip() else []
     return rules
 
 
@@ -142,6 +149,8 @@ def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
             continue
         event = message.event or {}
         response = event.get("response")
+        if message.type == "conversation.item.done":
+            _ended(answers.values(), event.get("item"))
         if message.type == "response.created" and isinstance(response, dict):
             answers[str(response.get("id"))] = _Answer()
             continue
@@ -156,7 +165,7 @@ def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
         if message.type == "response.output_item.added":
             item = event.get("item")
             answer.begun = {**(item if isinstance(item, dict) else {}), "arguments": ""}
-        elif message.type == "response.function_call_arguments.delta" and answer.begun is not None:
+        elif message.type.endswith("_call_arguments.delta") and answer.begun is not None:
             answer.begun["arguments"] += text_of(message)
         elif message.type in _TEXTS:
             answer.text += text_of(message)
@@ -168,6 +177,14 @@ def _answers(messages: Sequence[Message]) -> dict[str, _Answer]:
     return answers
 
 
+def _ended(answers: Iterable[_Answer], item: Any) -> None:
+    """Take the end of an item of the conversation, which comes ahead of that of the response's."""
+    for answer in answers:
+        begun = answer.begun
+        if begun is not None and isinstance(item, dict) and begun.get("id") == item.get("id"):
+            answer.broken = item.get("status") == "incomplete"
+
+
 def _finds_one_open(message: Message) -> bool:
     error = (message.event or {}).get("error")
     return isinstance(error, dict) and error.get("code") == _ONE_IS_OPEN
@@ -175,20 +192,24 @@ def _finds_one_open(message: Message) -> bool:
 
 def _item(answer: _Answer, item: Any) -> None:
     kind = item.get("type") if isinstance(item, dict) else None
-    if kind == "function_call":
+    if kind == "message":
+        answer.broken = item.get("status") == "incomplete"
+    elif kind in _CALLS:
         answer.calls.append({"name": item.get("name"), "arguments": item.get("arguments", "")})
-    elif kind != "message":
+    else:
         answer.cannot = _("it has an item of type {kind}").format(kind=kind)
 
 
 def _so_far(answer: _Answer) -> Row:
     """Return the rule for an answer whose end is not in the recording."""
     kind = None if answer.begun is None else answer.begun.get("type")
-    if kind == "function_call":
+    if kind in _CALLS:
         _item(answer, answer.begun)
     said = answer.text or (_ANYTHING if kind == "message" else "")
     if answer.calls:
         return {"calls": answer.calls, **({"says": said} if said else {})}
+    if answer.broken and not answer.stopped:
+        return {"fails": "server_error", **({"says": said} if said else {})}
     if not said:
         return {"stalls": 0}
     return (
@@ -230,7 +251,10 @@ def _of_voice(answer: _Answer) -> list[Row]:
     if answer.failed != _VOICE or answer.done is None:
         return []
     details = answer.done.get("status_details") or {}
-    return [{**_failure(details.get("error")), "stage": "tts"}]
+    failure = {**_failure(details.get("error")), "stage": "tts"}
+    # Most likely it was the last it had to say.
+    last = answer.text.split()[-1:] if answer.sounded else []
+    return [{**failure, "when": last[0]} if last else failure]
 
 
 def _failed(rows: Sequence[Row]) -> dict[str, str]:

@@ -114,6 +114,16 @@ def test_a_transcript_and_its_answer_come_in_any_order():
     assert differences(now, was) == []
 
 
+def test_two_answers_at_once_are_made_each_in_its_own_time():
+    one, other = answer("a", "ai", "One."), answer("b", "bi", "Two.")
+    was = [one[0], other[0], *one[1:], *other[1:]]
+    assert differences(was, [one[0], other[0], *other[1:], *one[1:]]) == []
+    # One after the other they have an order.
+    assert differences([*one, *other], [*other, *one])
+    # And each has one of its own.
+    assert differences(was, [one[1], one[0], other[0], *one[2:], *other[1:]])
+
+
 def test_a_transcript_comes_behind_the_turn_that_it_is_of():
     one = committed_and_answered()
     now = [one[name] for name in ("heard", "committed", "added", "created", "done")]

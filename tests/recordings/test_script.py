@@ -79,6 +79,21 @@ def test_an_answer_whose_end_is_cut_off_is_whole_unless_it_was_stopped(
     assert retold(created, *said, *stop, whole).rules == [rule]
 
 
+def test_an_answer_that_broke_off_and_is_cut_off_fails():
+    item = {"id": "i", "type": "message", "role": "assistant", "status": "incomplete"}
+    created, said, _done = response("Hello")
+    added = message("response.output_item.added", response_id="r", item={**item, "status": "x"})
+    done = message("conversation.item.done", item=item)
+    rules = [{"fails": "server_error", "says": "Hello"}]
+    assert retold(created, added, said, done).rules == rules
+
+
+def test_tools_of_servers_are_called_too():
+    call = {"type": "mcp_call", "name": "add", "arguments": '{"a": 1}'}
+    made = retold(*response("", items=(call,)))
+    assert made.rules == [{"calls": [{"name": "add", "arguments": '{"a": 1}'}]}]
+
+
 def test_a_call_whose_answer_is_cut_off_behind_it_is_made():
     call = {"type": "function_call", "name": "f", "arguments": "{}"}
     assert retold(*response("", items=(call,))[:-1]).rules == [
@@ -185,15 +200,15 @@ def test_a_translation_is_told_clause_by_clause():
 
 
 def test_what_no_script_can_do_is_said():
-    mcp = {"type": "mcp_call", "name": "x"}
+    search = {"type": "file_search_call", "name": "x"}
     made = retold(
-        *response("Yes.", items=(mcp,)),
+        *response("Yes.", items=(search,)),
         *response("", id_="q"),
         *response("No", "incomplete", {"reason": "content_filter"}, id_="p"),
     )
     assert made.rules == [{"answers": "Yes."}, {"answers": "No"}]
     assert [line.partition(":")[2] for line in made.warnings] == [
-        " it has an item of type mcp_call",
+        " it has an item of type file_search_call",
         " it says nothing",
         " it is incomplete: content_filter",
     ]
