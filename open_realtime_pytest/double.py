@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
@@ -131,8 +131,10 @@ class RealtimeServer:
         """
         __tracebackhide__ = True
         made: list[dict[str, Any]] = []
+        if isinstance(calls, str | bytes) or not isinstance(calls, Iterable):
+            raise ScriptError('calls: must be a list of names with arguments: [("f", {"a": 1})]')
         for at, call in enumerate(calls):
-            if isinstance(call, str) or len(call) != 2:
+            if not isinstance(call, list | tuple) or len(call) != 2:
                 raise ScriptError(f'calls[{at}]: must be a name and arguments: ("f", {{"a": 1}})')
             made.append({"name": call[0], "arguments": call[1]})
         self._rule(calls=made, says=says, when=when, times=times, delay_ms=delay_ms)
@@ -228,10 +230,9 @@ class RealtimeServer:
             ScriptError: One of them cannot be used; it names the place.
         """
         __tracebackhide__ = True
+        _check_json(rules)
         try:
             self._ask("/testing/script", rules)
-        except TypeError as error:
-            raise ScriptError(f"script: {error}") from None
         except HTTPError as refused:
             with refused:
                 body = json.load(refused)
@@ -282,6 +283,7 @@ class RealtimeServer:
 
         Raises:
             AssertionError: It has not come in time; it says what there was.
+            ValueError: There is no such event.
         """
         __tracebackhide__ = True
         asked = {"type": type_, "count": count} | ({"from": sender} if sender else {})
@@ -315,8 +317,17 @@ class RealtimeServer:
 
     def _events(self, **asked: Any) -> Events:
         query = urlencode(asked)
-        told = self._ask(f"/testing/events{'?' if query else ''}{query}")["events"]
-        return Events(Event(one["event"], one["from"], one["session"], one["t_ms"]) for one in told)
+        try:
+            told = self._ask(f"/testing/events{'?' if query else ''}{query}")["events"]
+        except HTTPError as refused:
+            with refused:
+                raise ValueError(json.load(refused)["error"]["message"]) from None
+        seen = (Event(one["event"], one["from"], one["session"], one["t_ms"]) for one in told)
+        return Events(seen, self._exists)
+
+    def _exists(self, type_: str) -> None:
+        """Refuse a type of events that the server does not know either; raises `ValueError`."""
+        self._events(type=type_, session="none")
 
     def _ask(self, path: str, body: Any = None) -> Any:
         return json.loads(self._bytes(path, body))
@@ -328,6 +339,18 @@ class RealtimeServer:
         with self._opener.open(request, timeout=PATIENCE_S + 10) as answer:
             read: bytes = answer.read()
         return read
+
+
+def _check_json(rules: list[dict[str, Any]] | dict[str, Any]) -> None:
+    """Check that rules can be written as JSON; raises `ScriptError`."""
+    __tracebackhide__ = True
+    parts = enumerate(rules) if isinstance(rules, list) else [(None, rules)]
+    for at, part in parts:
+        place = "script" if at is None else f"script[{at}]"
+        try:
+            json.dumps(part, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ScriptError(f"{place}: cannot be written as JSON: {error}") from None
 
 
 def _is_usual(name: str, value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 Sender = Literal["client", "server"]
@@ -57,6 +57,18 @@ def _failure(event: Event) -> str:
 class Events(list[Event]):
     """Events in the order in which they passed."""
 
+    def __init__(
+        self, events: Iterable[Event] = (), exists: Callable[[str], object] | None = None
+    ) -> None:
+        """Keep events.
+
+        Args:
+            events: They.
+            exists: Raises `ValueError` for a type that there is not; None: any may be asked for.
+        """
+        super().__init__(events)
+        self._exists = exists
+
     @property
     def types(self) -> list[str | None]:
         """The type of each."""
@@ -65,16 +77,33 @@ class Events(list[Event]):
     @property
     def from_client(self) -> Events:
         """Those that the client sent."""
-        return Events(event for event in self if event.sender == "client")
+        return self._those(event for event in self if event.sender == "client")
 
     @property
     def from_server(self) -> Events:
         """Those that the server sent."""
-        return Events(event for event in self if event.sender == "server")
+        return self._those(event for event in self if event.sender == "server")
 
     def of(self, *types: str) -> Events:
-        """Return those of some types."""
-        return Events(event for event in self if event.type in types)
+        """Return those of some types.
+
+        Raises:
+            ValueError: There is no such event.
+        """
+        __tracebackhide__ = True
+        self._check(types)
+        return self._those(event for event in self if event.type in types)
+
+    def _check(self, types: Iterable[str]) -> None:
+        """Refuse types that do not exist: to assert that none came would prove nothing."""
+        __tracebackhide__ = True
+        seen = set(self.types)
+        for type_ in types:
+            if type_ not in seen and self._exists is not None:
+                self._exists(type_)
+
+    def _those(self, events: Iterable[Event]) -> Events:
+        return Events(events, self._exists)
 
     def one(self, type_: str) -> Event:
         """Return the only event of a type.
@@ -100,6 +129,7 @@ class Events(list[Event]):
         """
         __tracebackhide__ = True
         left_out = set(leaving_out)
+        self._check([*left_out, *expected])
         found = [str(type_) for type_ in self.types if type_ not in left_out]
         if found != list(expected):
             lines = difflib.unified_diff(
@@ -114,6 +144,9 @@ class Events(list[Event]):
             AssertionError: There are not; it names the first that is missing and what there was.
         """
         __tracebackhide__ = True
+        if not types:
+            raise ValueError("assert_order: name the types whose order is to be asserted")
+        self._check(types)
         rest = iter(self)
         for at, type_ in enumerate(types):
             if not any(event.type == type_ for event in rest):

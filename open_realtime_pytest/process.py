@@ -15,6 +15,11 @@ from urllib.parse import urlsplit
 CHILD = Path(__file__).parent / "child.py"
 END_S = 10.0
 """Seconds that the child may take to end, once it is told to."""
+_OWN = (
+    *("REALTIME_API_KEYS", "REALTIME_SERVER__API_KEYS"),
+    *("REALTIME_SERVER__PORT", "REALTIME_SERVER__TESTING"),
+)
+"""Variables that it has for itself."""
 MOST_SHOWN = 4000
 """Characters of its log that are shown where it has ended."""
 
@@ -36,8 +41,9 @@ class ServerProcess:
             variables: Further variables of its environment, such as `REALTIME_STT__PROVIDER`.
 
         Raises:
-            ServerNotStarted: It ended instead.
+            ServerNotStarted: It ended instead, or such variables cannot be.
         """
+        _check(variables)
         self.api_key = f"sk-test-{secrets.token_hex(16)}"
         self._folder = tempfile.TemporaryDirectory(prefix="open-realtime-")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
@@ -111,3 +117,15 @@ class ServerProcess:
         self._process.stdout.close()
         self._log.close()
         self._folder.cleanup()
+
+
+def _check(variables: object) -> None:
+    """Refuse what is no environment, and what the server under test is given by this module."""
+    told = "realtime_server_settings: "
+    if not isinstance(variables, Mapping):
+        raise ServerNotStarted(f'{told}must be a mapping: {{"REALTIME_STT__PROVIDER": "embedded"}}')
+    for name, value in variables.items():
+        if not isinstance(name, str) or not name or "=" in name or "\0" in f"{name}{value}":
+            raise ServerNotStarted(f"{told}{name!r} is no variable of an environment")
+        if name.upper() in _OWN:
+            raise ServerNotStarted(f"{told}{name} is set by the fixture; leave it out")

@@ -58,6 +58,11 @@ def outcome(
         # What the server has named is called as it was: another id is another thing.
         ids.learn(message.event or {}, message.event or {})
     found = differences(recorded, met, ignore={*ignore, *_BY_CHANCE}, ids=ids)
+    if laid.recording.ended is None:
+        # It was cut off: what the recorded client sent next, nobody knows.
+        further = [one.met for one in found if one.kind == "further"]
+        last = max((at for at, one in enumerate(met) if one not in further), default=-1)
+        found = [one for one in found if one.met is None or one.met not in met[last + 1 :]]
     facts = []
     if dialect not in (None, laid.dialect):
         facts.append(

@@ -49,6 +49,8 @@ _CLOSES = {
     CloseReason.FAILED.value: 1011,
 }
 """Why a session ended → the close code that told the client."""
+_LOST = "the connection was lost"
+"""Why one ended without a word."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,20 @@ class Served:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return connection.respond(HTTPStatus.UPGRADE_REQUIRED, what)
         if not path.endswith(self._path):
+            self._missed(path)
             return connection.respond(HTTPStatus.NOT_FOUND, f"There is no {path}. {what}")
         if self._taken:
             busy = "It is played to one client, which has come already.\n"
             return connection.respond(HTTPStatus.CONFLICT, busy)
         return None
+
+    def _missed(self, path: str) -> None:
+        """End, since the client under test has come to another place."""
+        if self._taken or self._outcome.done():
+            return
+        told = _("the client asked for {path}, and the recorded one for {recorded}")
+        fact = told.format(path=path, recorded=self._path)
+        self._outcome.set_result(Outcome([], [fact], [], came=0, sent=0))
 
     async def play(self, connection: ServerConnection) -> None:
         """Play the server's side to the client that has connected."""
@@ -202,9 +213,18 @@ class _Playing:
             # The client has left in the middle, which is told.
             pass
         finally:
-            await self._connection.close(_CLOSES.get(self._timeline.recording.ended or "", 1000))
+            if self._timeline.recording.ended == _LOST:
+                self._connection.transport.abort()
+            await self._connection.close(self._close_code())
             await reading
         return self._told()
+
+    def _close_code(self) -> int:
+        said = self._timeline.of("server")[-1:]
+        error = (said[0].event or {}).get("error") if said else None
+        if isinstance(error, dict) and error.get("code") == "session_expired":
+            return 1001
+        return _CLOSES.get(self._timeline.recording.ended or "", 1000)
 
     def _now_ms(self) -> float:
         return (asyncio.get_running_loop().time() - self._began) * 1000
@@ -252,7 +272,7 @@ class _Playing:
             self._said_ms = message.ms, self._now_ms()
             self._sent += 1
         await self._until_due(len(messages), self._said_ms[0])
-        if self._timeline.recording.ended not in _CLOSES:
+        if self._timeline.recording.ended not in {*_CLOSES, _LOST} and self._close_code() == 1000:
             # The recorded client left. This one may have to play what it has got before it does.
             await self._news_within(self._how.patience_s, lambda: self._left)
 

@@ -29,6 +29,8 @@ _USAGE = ("usage", "rate_limits")
 _SETTINGS = ("session",)
 AUDIO_MS = 1.0
 """What audio may differ by: a part of a sample is cut somewhere."""
+ASKED_MODEL = "the model that is asked for"
+"""Stands in `ignore` for the model of a session, where another one is asked for."""
 TRANSLATION = ""
 """Stands for all that is said in a translation."""
 ABSENT = "…absent"
@@ -180,6 +182,8 @@ def _compared(
 
 def _ignored(name: str, path: str, ignore: Collection[str]) -> bool:
     if name in _DATES and not (name == "event_id" and path):
+        return True
+    if ASKED_MODEL in ignore and (path, name) == ("session", "model"):
         return True
     groups = {
         "words": _WORDS,

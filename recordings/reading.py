@@ -14,6 +14,7 @@ from typing import Any
 from recordings.shapes import is_time, misshapen
 from serving.recording.rows import VERSION
 from settings.localisation import _
+from wire.strict_json import with_whole_characters
 
 Row = dict[str, Any]
 LINES = ".jsonl"
@@ -149,7 +150,8 @@ def _is_list_of_appends(row: Row) -> bool:
 
 def _object(path: Path, number: int, line: str) -> Row:
     try:
-        read = json.loads(line)
+        # Half a character, as clients write that cut an emoji, could not be printed.
+        read = with_whole_characters(json.loads(line))
     except (ValueError, RecursionError) as error:
         raise _bad(path, number, _("is no JSON: {error}").format(error=error)) from None
     if not isinstance(read, dict):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from recordings.address import Address, NoAddress
+from recordings.differences import ASKED_MODEL
 from recordings.ignored import IGNORABLE, ignorable
 from recordings.latency import latencies
 from recordings.posting import post_script
@@ -44,7 +45,9 @@ def add_commands(commands: argparse._SubParsersAction[PlainParser]) -> None:
         default=os.environ.get("OPENAI_API_KEY") or "none",
         help=_("API key (default: $OPENAI_API_KEY, else 'none')"),
     )
-    replay.add_argument("--model", help=_("ask for this model (default: the recorded one)"))
+    replay.add_argument(
+        "--model", type=_name, help=_("ask for this model (default: the recorded one)")
+    )
     replay.add_argument(
         "--fast",
         action="store_true",
@@ -84,6 +87,13 @@ def add_commands(commands: argparse._SubParsersAction[PlainParser]) -> None:
     rules.add_argument("file", metavar=_("FILE"), type=Path, help=_("a recording's .jsonl file"))
 
 
+def _name(text: str) -> str:
+    """Read the name of a model: `type` of an argument."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(_("must be a name"))
+    return text
+
+
 def positive(text: str) -> float:
     """Read a number above 0: `type` of an argument."""
     try:
@@ -109,7 +119,7 @@ def replay(recording: Recording, given: argparse.Namespace) -> int:
     try:
         server = Server(Address.read(given.url), given.api_key, given.model)
         laid = timeline(recording)
-        ignore = [*given.ignore]
+        ignore = [*given.ignore, *([ASKED_MODEL] if given.model else [])]
         for warning in laid.warnings:
             _warn(warning)
         if given.scripted:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import soundfile
 import soxr
 
 from recordings.conversation import Said, text_of
-from recordings.reading import Recording, Row
+from recordings.reading import BadRecording, Recording, Row
 from recordings.wire_audio import Samples, opened, whole
 
 RATE = 24_000
@@ -67,9 +68,6 @@ def sound(recording: Recording) -> Sound | None:
     """Return a recording's audio; None: it has none, as where it was redacted.
 
     A track that is missing (`missing`) is silence.
-
-    Raises:
-        BadRecording: A track cannot be read.
     """
     tracks = _Tracks(recording)
     pieces = {"user": _user(recording.rows, tracks), "assistant": _assistant(recording, tracks)}
@@ -82,11 +80,17 @@ def sound(recording: Recording) -> Sound | None:
 
 
 def missing(recording: Recording) -> list[str]:
-    """Return the files of audio that are not beside the recording any more."""
+    """Return the files of audio that are not beside the recording any more, or are no audio."""
     places = (row.get("audio") for row in recording.rows)
     named = {place.get("track"): None for place in places if isinstance(place, dict)}
     paths = [recording.track(Path(name).name) for name in named if isinstance(name, str)]
-    return [path.name for path in paths if not path.exists()]
+    return [path.name for path in paths if not _is_audio(path)]
+
+
+def _is_audio(path: Path) -> bool:
+    with suppress(BadRecording), opened(path):
+        return True
+    return False
 
 
 class _Tracks:
@@ -111,7 +115,7 @@ class _Tracks:
 
     def _file(self, name: str) -> tuple[Samples, int]:
         path = self._recording.track(Path(name).name)
-        if not path.exists():
+        if not _is_audio(path):
             return np.zeros(0, np.int16), RATE
         with opened(path) as file:
             rate = int(file.samplerate)

@@ -132,7 +132,8 @@ def timeline(recording: Recording, *, to_play: bool = True) -> Timeline:
 
     Args:
         recording: The session.
-        to_play: Whether it is to be played again, which a call cannot be.
+        to_play: Whether it is to be played again, which a call cannot be; else its audio is
+            silence, and need not be there.
 
     Raises:
         BadRecording: It cannot be played again; the message says why.
@@ -153,7 +154,7 @@ def timeline(recording: Recording, *, to_play: bool = True) -> Timeline:
         )
     if not any(row["from"] != "server-stage" for row in recording.rows):
         raise BadRecording(_("{path}: nothing passed in this session").format(path=recording.path))
-    laid = _Laid(recording)
+    laid = _Laid(recording, to_play=to_play)
     for line, row in enumerate(recording.rows, 2):
         laid.take(line, row)
     return laid.timeline()
@@ -162,8 +163,9 @@ def timeline(recording: Recording, *, to_play: bool = True) -> Timeline:
 class _Laid:
     """Lays out row by row."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, *, to_play: bool) -> None:
         self._recording = recording
+        self._to_play = to_play
         self._formats = Formats()
         self._tracks = Tracks(recording)
         self._messages: list[Message] = []
@@ -223,6 +225,8 @@ class _Laid:
                     path=self._recording.path, line=line
                 )
             )
+        if not self._to_play:
+            return bytes(place["samples"] * form.sample_bytes if size is None else size)
         return self._tracks.bytes(place, size, form)
 
     def _shown(self, line: int, event: Row) -> tuple[Row, frozenset[str]]:

@@ -20,6 +20,7 @@ from session.ports import FailureReason
 from session.reports import Report, ResponseFailed, TurnFailed, TurnUnderstood
 from settings.stacks import DEFAULT_STACK
 from telemetry.call_figures import CallFigures
+from telemetry.key_masks import without_keys
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
 from telemetry.turn_lines import call_fields, call_words, log_over
@@ -117,7 +118,9 @@ class TurnLog:
             model=model,
             stack=self._stack,
             **call,
-        ).info(f"{self._session_id} opened by {client} for model {model}{self._on}{by}")
+        ).info(
+            f"{self._session_id} opened by {client} for model {without_keys(model)}{self._on}{by}"
+        )
 
     def resumed(self, items: int) -> None:
         """Note that the session goes on where another one ended, with so many items."""

@@ -8,7 +8,6 @@ in the form of GA.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from wire.event_record import ServerEvent, WireEvent
 from wire.incoming import AppendedAudio
 from wire.response_events import OutputAudioDelta
 from wire.session_events import SessionCreated, SessionUpdated
+from wire.strict_json import read_json
 from wire.translation_events import TranslatedAudioDelta
 
 MOST_SESSIONS = 500
@@ -259,11 +259,10 @@ class Journal:
 
 def _written(raw: str | None) -> dict[str, Any]:
     """Return a client's frame as the object that it is; one that is none is quoted."""
-    try:
-        event = json.loads(raw or "")
-    except ValueError:
-        event = None
-    if isinstance(event, dict):
-        copied: dict[str, Any] = light(event)
-        return copied
+    with suppress(ValueError, RecursionError):
+        # As the server reads it: no half characters, and no numbers that are none.
+        event = read_json(raw or "")
+        if isinstance(event, dict):
+            copied: dict[str, Any] = light(event)
+            return copied
     return {"type": None, "unreadable": None if raw is None else raw[:MOST_QUOTED]}

@@ -115,7 +115,8 @@ class VirtualClock:
         when, _last, _number, timer = heapq.heappop(self._due)
         if when > self._heard_until:
             self._patience_s = 0.0
-        self.now = max(self.now, when)
+        # Rounded down it would come before its time: who waits for that would wait again and again.
+        self.now = max(self.now, timer.when())
         return timer
 
 

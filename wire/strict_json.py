@@ -23,22 +23,26 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SEPARATORS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,\[{])', re.DOTALL)
 
 
-def read_json(text: str) -> Any:
+def read_json(text: str, most_values: int = MAX_VALUES) -> Any:
     """Parse JSON. A lone surrogate becomes U+FFFD, in strings and in keys.
+
+    Args:
+        text: The JSON.
+        most_values: How many values may be in it.
 
     Raises:
         ValueError: It is not JSON, a number is not finite, or there are too many values.
         RecursionError: It is nested deeper than Python's limit.
     """
-    if sum(map(text.count, ",[{")) > MAX_VALUES:
-        _count_values(text)
+    if sum(map(text.count, ",[{")) > most_values:
+        _count_values(text, most_values)
     value = _DECODER.decode(text)
     # Escaped lone surrogates are valid JSON, but no text frame could echo them.
-    return _with_whole_characters(value) if "\\ud" in text or "\\uD" in text else value
+    return with_whole_characters(value) if "\\ud" in text or "\\uD" in text else value
 
 
-def _with_whole_characters(value: Any) -> Any:
-    """Replace the lone surrogates in a value that was just read, in place."""
+def with_whole_characters(value: Any) -> Any:
+    """Return a value that was just read with U+FFFD for each lone surrogate; it is changed."""
     outer = [value]
     # A list of what is left to do: JSON may be nested deeper than functions may.
     holders: list[Any] = [outer]
@@ -72,7 +76,7 @@ def in_whole_characters(text: str) -> str:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return json.dumps(_with_whole_characters(value), ensure_ascii=False)
+    return json.dumps(with_whole_characters(value), ensure_ascii=False)
 
 
 def json_object(text: str) -> str:
@@ -91,12 +95,12 @@ def json_object(text: str) -> str:
     return "{}" if value is None else json.dumps({"arguments": value}, ensure_ascii=False)
 
 
-def _count_values(text: str) -> None:
+def _count_values(text: str, most: int) -> None:
     count = 0
     for found in _SEPARATORS.finditer(text):
         count += found.lastindex is not None
-        if count > MAX_VALUES:
-            raise ValueError(f"It has more than {MAX_VALUES} values.")
+        if count > most:
+            raise ValueError(f"It has more than {most} values.")
 
 
 def _reject_constant(name: str) -> None:

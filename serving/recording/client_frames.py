@@ -20,9 +20,13 @@ from wire.errors import ProtocolError
 from wire.long_strings import MARK_CHARS, cut_long
 from wire.strict_json import read_json
 
-_NAMED = [re.compile(rf"""{name}[\\"']*\s*[:=]""") for name in sorted(SECRET_FIELDS)]
+_NAMED = [
+    re.compile(rf"""{name}[\\"']*\s*[:=]|["']{name}[\\"']+\s*,""") for name in sorted(SECRET_FIELDS)
+]
 """Find, in lower case, the names behind which keys stand; one pattern for all takes 20 times as
 long."""
+_QUOTED = re.compile(r"\\+u00([2-7][0-9a-fA-F])(?<!22)(?<!5c)(?<!5C)")
+"""Finds what JSON need not quote, but for quotes and backslashes."""
 
 
 def written(raw: str, *, redact: bool) -> bytes | None:
@@ -58,6 +62,8 @@ def unread(raw: str | None, *, redact: bool) -> str | dict[str, Any] | None:
         return None
     if redact:
         return {"chars": len(raw)}
+    # Quoted letters hide the name of a key, or a key.
+    raw = _QUOTED.sub(lambda found: chr(int(found[1], 16)), raw)
     # No other letter has a lower case of another length.
     lower = raw.replace("İ", "i").lower()
     ends = [found.end() for found in (name.search(lower) for name in _NAMED) if found is not None]

@@ -13,8 +13,8 @@ from telemetry.key_masks import without_keys
 _KEY_FIELDS = frozenset({"authorization", "api_key", "client_secret"})
 """Fields of events whose value is a key."""
 _URL_FIELDS = frozenset({"server_url", "connector_url"})
-_IN_URL = re.compile(r"(?:(?<=//)|^)[^/@\s]+(?=@)")
-"""Finds name and password in a URL."""
+_IN_URL = re.compile(r"^([A-Za-z][\w+.-]*:/{1,2})?.*@", re.DOTALL)
+"""Finds name and password in a URL; whoever did not quote a `/` or an `@` in them loses more."""
 SECRET_FIELDS = _KEY_FIELDS | _URL_FIELDS | {"headers"}
 """Fields of events in which keys stand."""
 _KEY = re.compile(rb"(?:(?<![\w-])|(?<=\\[bfnrt]))(?:sk-|ek_)[\w-]{16,}")
@@ -48,12 +48,14 @@ def without_secrets(value: Any, name: str = "") -> Any:
         return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
     if name in _KEY_FIELDS and value is not None:
         return HIDDEN
+    if name in _URL_FIELDS and isinstance(value, dict):
+        return HIDDEN
     if isinstance(value, dict):
         return {key: without_secrets(inner, key.lower()) for key, inner in value.items()}
     if isinstance(value, list):
         return [without_secrets(inner, name) for inner in value]
     if isinstance(value, str) and name in _URL_FIELDS:
-        return _IN_URL.sub(HIDDEN, without_keys(value))
+        return _IN_URL.sub(rf"\g<1>{HIDDEN}@", without_keys(value))
     return value
 
 

@@ -84,7 +84,7 @@ class SessionFile:
         self._bytes = 0
         self._ms = 0.0
         try:
-            self._write(rows.header(about.header))
+            self._write(self._keys.hidden(rows.header(about.header)))
         except OSError:
             # A file without a first line is no recording.
             self._file.close()

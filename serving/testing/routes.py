@@ -6,7 +6,6 @@ answer this machine alone where none are.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +23,13 @@ from serving.testing.desk import Desk
 from settings.origins import is_loopback
 from testing.journal import Wanted
 from testing.known_names import event
-from testing.rules import BadScript, read_script
+from testing.rules import MOST_RULES, BadScript, read_script
 from wire.errors import ProtocolError
+from wire.strict_json import read_json
 
 LONGEST_WAIT_S = 60.0
+MOST_VALUES = 20 * MOST_RULES
+"""JSON values in a script."""
 _EVENTS = {"session", "type", "from", "wait_s", "count"}
 
 
@@ -106,7 +108,7 @@ def _bad(message: str) -> JSONResponse:
 
 async def _json(request: Request) -> Any:
     try:
-        return json.loads(await read_body(request))
+        return read_json((await read_body(request)).decode(), MOST_VALUES)
     except ValueError as error:
         raise BadScript(f"script: is no JSON: {error}") from None
     except RecursionError:

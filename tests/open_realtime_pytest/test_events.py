@@ -42,6 +42,26 @@ def test_the_only_event_of_a_type() -> None:
         PASSED.one("input_audio_buffer.append")
 
 
+def test_types_that_do_not_exist_are_refused() -> None:
+    def exists(type_: str) -> None:
+        if type_ == "response.creat":
+            raise ValueError(type_)
+
+    passed = Events(PASSED, exists)
+    assert passed.of("response.create") == []
+    for ask in (
+        lambda: passed.of("response.creat"),
+        lambda: passed.from_server.from_client.of("response.creat"),
+        lambda: passed.one("response.creat"),
+        lambda: passed.assert_order("session.created", "response.creat"),
+        lambda: passed.assert_types([], leaving_out=["response.creat"]),
+    ):
+        with pytest.raises(ValueError, match=r"response\.creat"):
+            ask()
+    with pytest.raises(ValueError, match="name the types"):
+        passed.assert_order()
+
+
 def test_all_types_or_a_difference() -> None:
     append = "input_audio_buffer.append"
     PASSED.assert_types(["session.created", "session.update", append, append, "session.updated"])

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from open_realtime_pytest.process import ServerNotStarted, ServerProcess
 from tests.support.places import DATA, ROOT
 
 HELPERS = """
@@ -132,8 +134,17 @@ def test_a_rule_that_cannot_be_used(realtime_server):
         realtime_server.answers("x", when=str.isupper)
     with pytest.raises(ValueError, match=r"calls\\[0\\]: must be a name and arguments"):
         realtime_server.calls_several([("f",)])
-    with pytest.raises(ValueError, match="script: .*not JSON serializable"):
-        realtime_server.calls("f", a={1, 2})
+    with pytest.raises(ValueError, match=r"calls: must be a list of names with arguments"):
+        realtime_server.calls_several(5)
+    for argument in ({1, 2}, float("nan")):
+        with pytest.raises(ValueError, match=r"script\\[0\\]: cannot be written as JSON: .*JSON"):
+            realtime_server.calls("f", a=argument)
+    assert realtime_server.unused == []
+
+def test_types_of_events_that_do_not_exist(realtime_server):
+    for ask in (realtime_server.wait_for, realtime_server.events.of):
+        with pytest.raises(ValueError, match="Did you mean response.create"):
+            ask("response.creat")
 
 def test_a_wait_in_vain(realtime_server):
     with pytest.raises(AssertionError, match=r"0 of 1 events 'error' within 0.01 s:\\n\\(nothing"):
@@ -222,7 +233,7 @@ def test_those_who_test_get_a_server_with_a_script_for_each_test(folder: Path, p
     # Tests lean on the ones before them, so those of a file stay together.
     options = ("-n", processes, "--dist", "loadfile", "-p", "no:asyncio")
     ran = run_pytest(folder, *options, SPOKEN=spoken, **HOSTILE)
-    assert re.search(r"\b13 passed\b", ran.stdout), ran.stdout[-6000:] + ran.stderr[-2000:]
+    assert re.search(r"\b14 passed\b", ran.stdout), ran.stdout[-6000:] + ran.stderr[-2000:]
 
 
 @pytest.mark.long
@@ -250,6 +261,25 @@ def test_a_server_that_has_ended_or_does_not_start_is_told_of(folder: Path):
     shown = run_pytest(folder, "-n", "0", "-k", "fails").stdout
     assert "The Realtime server ended before it was ready (1):" in shown
     assert "There is no STT provider 'nobody'." in shown
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (5, "must be a mapping"),
+        (None, "must be a mapping"),
+        ({5: "a"}, "5 is no variable"),
+        ({"A=B": "a"}, "'A=B' is no variable"),
+        ({"A": "a\0"}, "'A' is no variable"),
+        ({"REALTIME_SERVER__TESTING": "false"}, "REALTIME_SERVER__TESTING is set by the fixture"),
+        ({"REALTIME_API_KEYS": "sk-mine"}, "REALTIME_API_KEYS is set by the fixture"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(variables: Any, told: str):
+    with pytest.raises(ServerNotStarted) as refused:
+        ServerProcess(variables)
+    assert told in str(refused.value)
+    assert str(refused.value).startswith("realtime_server_settings: ")
 
 
 @pytest.mark.long

@@ -271,6 +271,47 @@ async def test_a_session_that_the_server_ended_is_ended_so_again(tmp_path: Path)
     assert wire.events[0]["session"]["expires_at"] == pytest.approx(time.time() + 60, abs=50)
 
 
+async def test_a_connection_that_was_lost_is_lost_again_and_one_that_expired_expires(
+    tmp_path: Path,
+) -> None:
+    created = {"type": "session.created", "session": {}}
+    expired = {"type": "error", "error": {"code": "session_expired", "message": "It is over."}}
+    for rows, code in (
+        ([*server(created), {"t": 3.0, "end": "the connection was lost"}], 1006),
+        ([*server(created, expired), {"t": 3.0, "end": "It is over."}], 1001),
+    ):
+        async with connected(written(tmp_path / "ended.jsonl", rows)) as wire:
+            await wire.rest()
+            await wire.outcome()
+        assert wire.socket.close_code == code
+
+
+async def test_what_comes_behind_the_end_of_a_recording_is_no_difference(tmp_path: Path) -> None:
+    asked, created = {"type": "response.create"}, {"type": "session.created", "session": {}}
+    rows = [*server(created, at=0.5), *client(asked), *server({"type": "response.done"})]
+    further = {"type": "input_audio_buffer.clear"}
+    for end, count in (([], 0), ([{"t": 3.0, "end": "the client left"}], 1)):
+        async with connected(written(tmp_path / "cut.jsonl", [*rows, *end]), HURRIED) as wire:
+            await wire.send(asked, further)
+            await wire.until("response.done")
+            assert len((await wire.outcome()).differences) == count
+    # What comes before it is one.
+    async with connected(written(tmp_path / "cut.jsonl", rows), HURRIED) as wire:
+        await wire.send(further, asked)
+        await wire.until("response.done")
+        assert [one.type for one in (await wire.outcome()).differences] == [further["type"]]
+
+
+async def test_a_client_at_another_path_is_told_and_ends_it() -> None:
+    async with served(laid(), QUICK) as waits:
+        with pytest.raises(InvalidStatus):
+            await connect(f"{waits.ws_url}/translations", proxy=None)
+        outcome = await waits.outcome()
+    assert outcome.facts == [
+        "the client asked for /v1/realtime/translations, and the recorded one for /realtime"
+    ]
+
+
 async def test_who_sends_nothing_and_stays_is_waited_for_no_longer_than_said() -> None:
     async with connected(laid(), HURRIED) as wire:
         await wire.rest()

@@ -180,6 +180,23 @@ def test_what_would_take_long_is_over_at_once_and_a_session_is_not(server: Realt
     assert answered["response"]["status"] == "completed"
 
 
+def test_a_model_that_stalls_behind_another_session_is_given_up_on(server: RealtimeServer) -> None:
+    say(server)
+    server.reset()
+    server.hears("hello there")
+    server.stalls(after_words=2, text="one two three four")
+    audio = FIRST + silence(40_000)
+    with (
+        OpenAI(api_key=server.api_key, base_url=server.base_url) as sdk,
+        sdk.realtime.connect(model="gpt-realtime") as connection,
+    ):
+        for at in range(0, len(audio), STEP):
+            sound = base64.b64encode(audio[at : at + STEP]).decode()
+            connection.input_audio_buffer.append(audio=sound)
+        until_done(connection)
+    assert server.events.one("response.done")["response"]["status"] == "failed"
+
+
 def test_a_client_that_reads_slowly_is_none_that_does_not_read(server: RealtimeServer) -> None:
     server.answers("word " * 2000)
     sdk = OpenAI(api_key=server.api_key, base_url=server.base_url)
@@ -274,6 +291,25 @@ def test_a_timer_that_is_cancelled_does_not_fire_and_one_too_far_away_is_not_wai
 
     seen: list[str] = []
     assert run(loop, main()) == ["2 s"]
+
+
+@pytest.mark.parametrize("seconds", [0.1234564, 0.1234566, 0.3000000001])
+def test_no_timer_fires_before_its_time(seconds: float) -> None:
+    loop = VirtualClockLoop()
+
+    async def main() -> list[str]:
+        with loop.clock.entered():
+            due = loop.time() + seconds
+            while loop.time() < due:
+                fired = asyncio.Event()
+                loop.call_at(due, fired.set)
+                await fired.wait()
+                fires.append("fired")
+        return fires
+
+    fires: list[str] = []
+    # Who looks at the time, and waits for the rest of it, would wait for ever.
+    assert run(loop, main()) == ["fired"]
 
 
 def test_the_servers_own_timers_have_the_machines_clock() -> None:

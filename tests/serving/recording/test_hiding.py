@@ -143,6 +143,7 @@ def test_what_is_no_object_is_kept_as_text(raw: str) -> None:
         "{'authorization': 'key'}",
         '[{"type": "mcp", "authorization": "key"}]',
         json.dumps(json.dumps({"authorization": "key"})),
+        '["authorization","key"]',
     ],
 )
 def test_keys_are_masked_in_what_is_no_json_object_too(raw: str) -> None:
@@ -153,6 +154,26 @@ def test_keys_are_masked_in_what_is_no_json_object_too(raw: str) -> None:
     # What stands before the first of them stays as it was.
     assert raw.startswith(told.removesuffix("***"))
     assert "key" not in told
+
+
+@pytest.mark.parametrize("quoted", ["\\u0061uthorization", "authoriz\\\\u0061tion"])
+def test_keys_whose_names_have_quoted_letters_are_masked_too(quoted: str) -> None:
+    told = client_frames.unread(f'{{"{quoted}": "key"', redact=False)
+    assert told == '{"authorization":***'
+    # So a known key is seen as it is.
+    assert client_frames.unread('"plain\\u002dkey\\u0022"', redact=False) == '"plain-key\\u0022"'
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://u:p@ss:key@h/", "https://u:key/x@h/", "https:/u:key@h", "u:key@h"),
+        *({"host": "key"}, ["https://u:key@h/"]),
+    ],
+)
+def test_passwords_in_urls_are_masked_however_they_are_written(url: object) -> None:
+    told = json.dumps(without_secrets({"server_url": url}))
+    assert "key" not in told and "p@ss" not in told
 
 
 def test_what_only_speaks_of_keys_stays_and_what_is_no_text_has_none() -> None:

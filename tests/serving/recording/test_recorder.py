@@ -320,6 +320,17 @@ async def test_a_translation_is_recorded_with_both_voices(tmp_path: Path) -> Non
     assert not [row for row in rows if row.get("event", {}).get("delta", "").startswith("AAAA")]
 
 
+async def test_keys_are_not_in_the_first_line_either(tmp_path: Path) -> None:
+    settings = scripted_settings(server={"api_keys": [KEY]}, recording={"dir": tmp_path})
+    async with running(settings) as server:
+        url = f"{server.url.partition('?')[0]}?model={KEY}"
+        async with connect(url, additional_headers={"Authorization": f"Bearer {KEY}"}) as socket:
+            assert "session.created" in str(await socket.recv())
+        await server.emptied()
+    (text,) = (path.read_text() for path in files(tmp_path) if path.suffix == ".jsonl")
+    assert KEY not in text
+
+
 async def test_what_is_too_old_is_deleted_though_nobody_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

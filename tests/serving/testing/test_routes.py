@@ -153,6 +153,37 @@ async def test_a_script_that_cannot_be_used_is_one_line(server: Double, body: by
     assert (await server.http.get("/testing/script")).json() == {"rules": []}
 
 
+@pytest.mark.parametrize(
+    ("frame", "type_"),
+    [
+        ('{"type": "half.emoji", "text": "\\ud83d"}', "half.emoji"),
+        ('{"type": "no.number", "n": NaN}', None),
+        ('{"type": "no.number", "n": 1e999}', None),
+        ('{"type": "deep", "x": ' + "[" * 900 + "]" * 900 + "}", None),
+        ("[" * 100_000, None),
+    ],
+)
+async def test_whatever_a_client_sends_can_be_read(server: Double, frame: str, type_: str | None):
+    async with client(server.url) as wire:
+        await wire.socket.send(frame)
+        await wire.until("error")
+        await wire.say("and on it goes")
+        await wire.until("response.done")
+    first, *_rest = await server.events()
+    assert first.get("type") == type_
+    assert (await server.http.get("/testing/sessions")).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])
+async def test_a_script_has_no_numbers_that_are_none(server: Double, number: str):
+    rule = f'[{{"calls": [{{"name": "f", "arguments": {{"a": {number}}}}}]}}]'
+    answer = await server.http.post("/testing/script", content=rule)
+    assert answer.status_code == 400
+    half = '[{"calls": [{"name": "f", "arguments": {"a": "\\ud83d"}}]}]'
+    assert (await server.http.post("/testing/script", content=half)).status_code == 200
+    assert len((await server.http.get("/testing/script")).json()["rules"]) == 1
+
+
 async def test_another_method_is_told_of_both(server: Double):
     answer = await server.http.put("/testing/script", content=b"[]")
     assert answer.status_code == 405
