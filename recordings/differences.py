@@ -27,6 +27,7 @@ _MESSAGES = ("message",)
 _TIMES = ("audio_start_ms", "audio_end_ms", "seconds")
 _USAGE = ("usage", "rate_limits")
 _SETTINGS = ("session",)
+_CUTS = ("conversation.item.truncated",)
 AUDIO_MS = 1.0
 """What audio may differ by: a part of a sample is cut somewhere."""
 ASKED_MODEL = "the model that is asked for"
@@ -86,9 +87,11 @@ def differences(
         for was, now in pairing.pairs
         if _is_cancelled(was) and was.event is not None and _is_cancelled(now)
     }
+    cut = next((one.line for one in recorded if one.type in _CUTS or _is_cancelled(one)), None)
     for was, now in pairing.pairs:
-        # How much of an answer had come when it was interrupted is a matter of milliseconds.
-        more = ("usage",) if _is_cancelled(was) and _is_cancelled(now) else ()
+        # How much of an answer had come when it was interrupted is a matter of milliseconds, and so
+        # is what the model is told of it behind that.
+        more = ("usage",) if cut is not None and was.line >= cut else ()
         found += _fields(was, now, pairing.ids, {*ignore, *more})
     found += _pieces(pairing, ignore, cancelled, unfinished(recorded))
     if "order" not in ignore:

@@ -58,6 +58,16 @@ def test_how_much_was_said_counts_but_not_of_what_was_interrupted():
     assert differences([*was, cancelled], [*now, cancelled]) == []
 
 
+def test_tokens_behind_an_interruption_are_a_matter_of_when_it_was():
+    def done(tokens: int, line: int) -> Message:
+        response = {"id": f"r{line}", "usage": {"total_tokens": tokens}}
+        return replace(message("response.done", response=response), line=line)
+
+    cut = replace(message("conversation.item.truncated", item_id="i"), line=3)
+    assert differences([done(1, 2), cut, done(5, 4)], [done(1, 2), cut, done(6, 4)]) == []
+    assert differences([done(1, 2), cut, done(5, 4)], [done(2, 2), cut, done(5, 4)])
+
+
 def test_fields_that_come_or_go_are_told_with_their_path():
     was = [message("session.created", session={"audio": {"input": {"a": 1, "b": [1, 2]}}})]
     now = [message("session.created", session={"audio": {"input": {"b": [1, 3]}}, "new": None})]
