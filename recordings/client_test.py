@@ -26,6 +26,7 @@ from recordings.chosen_ids import ChosenIds
 from recordings.client_outcome import Outcome, outcome
 from recordings.ids import Ids
 from recordings.reading import BadRecording
+from recordings.replay import LOST, ended_by_server
 from recordings.restored import Restored
 from recordings.timeline import Message, Timeline, Wire
 from recordings.waiting import Waiting
@@ -49,8 +50,6 @@ _CLOSES = {
     CloseReason.FAILED.value: 1011,
 }
 """Why a session ended → the close code that told the client."""
-_LOST = "the connection was lost"
-"""Why one ended without a word."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,7 @@ class _Playing:
             # The client has left in the middle, which is told.
             pass
         finally:
-            if self._timeline.recording.ended == _LOST:
+            if self._timeline.recording.ended == LOST:
                 self._connection.transport.abort()
             await self._connection.close(self._close_code())
             await reading
@@ -272,7 +271,8 @@ class _Playing:
             self._said_ms = message.ms, self._now_ms()
             self._sent += 1
         await self._until_due(len(messages), self._said_ms[0])
-        if self._timeline.recording.ended not in {*_CLOSES, _LOST} and self._close_code() == 1000:
+        ended = self._timeline.recording.ended
+        if not (ended_by_server(self._timeline) or ended in {*_CLOSES, LOST}):
             # The recorded client left. This one may have to play what it has got before it does.
             await self._news_within(self._how.patience_s, lambda: self._left)
 

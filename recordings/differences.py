@@ -7,13 +7,14 @@ is a matter of `ignore`: the words of a model differ each time.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from recordings.ids import Ids
-from recordings.order import TRANSCRIBED, moved
-from recordings.pairing import Joined, Pairing
+from recordings.order import moved
+from recordings.pairing import TRANSCRIBED, Joined, Pairing, item_of, response_of
 from recordings.reading import Row
 from recordings.timeline import Message
 
@@ -27,9 +28,12 @@ _MESSAGES = ("message",)
 _TIMES = ("audio_start_ms", "audio_end_ms", "seconds")
 _USAGE = ("usage", "rate_limits")
 _SETTINGS = ("session",)
-_CUTS = ("conversation.item.truncated",)
+_ENDS = ("response.done", f"{TRANSCRIBED}completed", f"{TRANSCRIBED}failed")
 AUDIO_MS = 1.0
 """What audio may differ by: a part of a sample is cut somewhere."""
+_THING = re.compile(r"(?:^|\.)(?:item|part|(?:output|content)\[\d+\])$")
+"""Matches paths of items and of their parts, which have fields by their type."""
+_TRUNCATED = "conversation.item.truncated"
 ASKED_MODEL = "the model that is asked for"
 """Stands in `ignore` for the model of a session, where another one is asked for."""
 TRANSLATION = ""
@@ -83,11 +87,11 @@ def differences(
         *(Difference("further", one.type, None, one) for one in pairing.further),
     ]
     cancelled = {
-        str(was.event["response"].get("id"))
+        response_of(was.event or {})
         for was, now in pairing.pairs
-        if _is_cancelled(was) and was.event is not None and _is_cancelled(now)
+        if _is_cancelled(was) and _is_cancelled(now)
     }
-    cut = next((one.line for one in recorded if one.type in _CUTS or _is_cancelled(one)), None)
+    cut = next((one.line for one in recorded if one.type == _TRUNCATED or _is_cancelled(one)), None)
     for was, now in pairing.pairs:
         # How much of an answer had come when it was interrupted is a matter of milliseconds, and so
         # is what the model is told of it behind that.
@@ -110,17 +114,11 @@ def unfinished(messages: Sequence[Message]) -> set[str]:
     """
     begun: set[str] = set()
     for message in messages:
-        event = message.event or {}
-        response, item_id = event.get("response"), str(event.get("item_id"))
-        response_id = str(response.get("id")) if isinstance(response, dict) else ""
-        if message.type == "response.created":
-            begun.add(response_id)
-        elif message.type == "response.done":
-            begun.discard(response_id)
-        elif message.type == "input_audio_buffer.committed":
-            begun.add(item_id)
-        elif message.type in (f"{TRANSCRIBED}completed", f"{TRANSCRIBED}failed"):
-            begun.discard(item_id)
+        of = subject(message.event or {})
+        if message.type in ("response.created", "input_audio_buffer.committed"):
+            begun.add(of)
+        elif message.type in _ENDS:
+            begun.discard(of)
         elif message.type.startswith("session.output_"):
             begun.add(TRANSLATION)
         elif message.type == "session.closed":
@@ -130,11 +128,7 @@ def unfinished(messages: Sequence[Message]) -> set[str]:
 
 def subject(event: Row) -> str:
     """Return what of `unfinished` an event belongs to."""
-    response, item = event.get("response"), event.get("item")
-    inner = response.get("id") if isinstance(response, dict) else None
-    of_item = item.get("id") if isinstance(item, dict) else None
-    found = event.get("response_id") or inner or event.get("item_id") or of_item
-    return str(found) if found else TRANSLATION
+    return response_of(event) or item_of(event) or TRANSLATION
 
 
 def _place(one: Difference) -> float:
@@ -165,7 +159,7 @@ def _compared(
     if isinstance(was, dict) and isinstance(now, dict):
         if "left_out" in was:
             return
-        if path and was.get("type") != now.get("type"):
+        if _THING.search(path) and was.get("type") != now.get("type"):
             # What one kind of thing has, another need not have.
             yield f"{path}.type", was.get("type", ABSENT), now.get("type", ABSENT)
             return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recordings.ids import Ids
+from recordings.pairing import response_of
 from recordings.timeline import Message
 
 STAGES = ("transcript", "created", "first text", "first audio", "done")
@@ -73,9 +74,7 @@ def _answers(messages: Sequence[Message]) -> list[Took]:
             continue
         if message.side != "server":
             continue
-        response = event.get("response")
-        inner = response.get("id") if isinstance(response, dict) else None
-        name = str(event.get("response_id") or inner or "")
+        name = response_of(event)
         if message.type == "response.created":
             answers[name] = (began_ms, item_id, Took(name))
         if message.type.endswith("input_audio_transcription.completed"):

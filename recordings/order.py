@@ -12,11 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from recordings.pairing import AT_WILL
+from recordings.pairing import AT_WILL, TRANSCRIBED, item_of, response_of
 from recordings.timeline import Message
 
-TRANSCRIBED = "conversation.item.input_audio_transcription."
-"""What the types begin with of events that tell what was heard."""
 _ANSWERS = (
     *("session.updated", "transcription_session.updated", "input_audio_buffer.cleared"),
     *("conversation.item.truncated", "conversation.item.deleted", "conversation.item.retrieved"),
@@ -67,10 +65,7 @@ def _responses(recorded: Sequence[Message]) -> dict[Message, str]:
     of: dict[Message, str] = {}
     of_items: dict[str, str] = {}
     for message in recorded:
-        event = message.event or {}
-        response = event.get("response")
-        inner = response.get("id") if isinstance(response, dict) else None
-        of[message] = str(event.get("response_id") or inner or "")
+        of[message] = response_of(message.event or {})
         if of[message]:
             of_items.setdefault(_item(message), of[message])
     return {one: of[one] or of_items.get(_item(one) or "-", "") for one in recorded}
@@ -97,10 +92,7 @@ def _is_transcript(message: Message) -> bool:
 
 
 def _item(message: Message) -> str:
-    """Return the item that an event is about; empty: none."""
-    event = message.event or {}
-    item = event.get("item")
-    return str(event.get("item_id") or (item.get("id") if isinstance(item, dict) else "") or "")
+    return item_of(message.event or {})
 
 
 def _answers_client(message: Message) -> bool:

@@ -17,6 +17,8 @@ Lane = tuple[str, ...]
 """What pieces are part of: their type, and the ids and places by which they name it."""
 AT_WILL = ("rate_limits.updated",)
 """Events that come when the server wants, and that nobody answers."""
+TRANSCRIBED = "conversation.item.input_audio_transcription."
+"""What the types begin with of events that tell what was heard."""
 _PLACES = ("item_id", "response_id", "output_index", "content_index", "summary_index")
 
 
@@ -120,6 +122,20 @@ def lane(message: Message, event: Row | None = None) -> Lane:
     event = (message.event if event is None else event) or {}
     places = (str(event[name]) for name in _PLACES if name in event)
     return (message.type, *places)
+
+
+def response_of(event: Row) -> str:
+    """Return the id of the response that an event is about; empty: none."""
+    response = event.get("response")
+    inner = response.get("id") if isinstance(response, dict) else None
+    return str(event.get("response_id") or inner or "")
+
+
+def item_of(event: Row) -> str:
+    """Return the id of the item that an event is about; empty: none."""
+    item = event.get("item")
+    inner = item.get("id") if isinstance(item, dict) else None
+    return str(event.get("item_id") or inner or "")
 
 
 def text_of(piece: Message) -> str:

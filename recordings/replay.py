@@ -257,7 +257,9 @@ class _Player:
 
 _LATE_MS = 100.0
 """What is sent later than it was due is caught up with, up to so much."""
-_BY_CLIENT = ("the client left", "the connection was lost", "the client stopped reading")
+LOST = "the connection was lost"
+"""Why a session ended without a word."""
+_BY_CLIENT = ("the client left", LOST, "the client stopped reading")
 _CUT_OFF = "cut off with"
 """What the reason of an end begins with where a client closed with a code of its own."""
 

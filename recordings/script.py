@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recordings.pairing import text_of
+from recordings.pairing import TRANSCRIBED, text_of
 from recordings.reading import Row
 from recordings.timeline import Message, Timeline
 from settings.localisation import _
@@ -30,7 +30,6 @@ _CALLS = ("function_call", "mcp_call", "mcp_approval_request")
 """Items that a model makes by calling a tool."""
 _STOPS = ("response.cancel", "input_audio_buffer.speech_started")
 _ONE_IS_OPEN = "conversation_already_has_active_response"
-_TRANSCRIBED = "conversation.item.input_audio_transcription"
 _VOICE = "TTS"
 """The stage that speaks, as a recording names it."""
 _SHORTEST_MS = 200.0
@@ -124,13 +123,13 @@ def _turns(server: Sequence[Message], delays: dict[str, Row]) -> list[Row]:
         item_id = str(event.get("item_id", ""))
         if message.type == "input_audio_buffer.committed":
             heard.setdefault(item_id, None)
-        elif message.type == f"{_TRANSCRIBED}.delta":
+        elif message.type == f"{TRANSCRIBED}delta":
             so_far = str((heard.get(item_id) or {}).get("hears", ""))
             heard[item_id] = {"hears": so_far + text_of(message)}
-        elif message.type == f"{_TRANSCRIBED}.completed":
+        elif message.type == f"{TRANSCRIBED}completed":
             rule = {"hears": str(event.get("transcript", ""))}
             heard[item_id] = _delayed(rule, delays.get(item_id, {}), "transcript")
-        elif message.type == f"{_TRANSCRIBED}.failed":
+        elif message.type == f"{TRANSCRIBED}failed":
             heard[item_id] = {**_failure(event.get("error")), "stage": "stt"}
     turns = list(heard.values())
     while turns and turns[-1] is None:

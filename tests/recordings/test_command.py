@@ -113,6 +113,7 @@ async def test_a_track_that_is_broken_or_missing_is_named_and_silent(
 async def test_half_a_character_is_shown_as_none(tmp_path: Path) -> None:
     path = await recorded(tmp_path)
     text = path.read_text().replace('"model":"gpt-realtime"', '"model":"half \\ud83d"')
+    assert "ud83d" in text
     path.write_text(text)
     assert main(["show", str(path)]) == 0
     assert main(["page", str(path)]) == 0

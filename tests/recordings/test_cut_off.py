@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from open_realtime_pytest.process import ServerProcess
 from recordings.command import main
-from tests.support.recorded_side import RECORDINGS, TOOLS, VIRTUAL
+from tests.support.recorded_side import RECORDINGS, TOOLS
 
 RECORDED = sorted(RECORDINGS.glob("*.jsonl"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServerProcess]:
-    process = ServerProcess(VIRTUAL)
-    try:
-        yield process
-    finally:
-        process.close()
 
 
 def different(whole: Path, folder: Path, server: ServerProcess, every: int) -> list[int]:

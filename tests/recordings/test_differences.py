@@ -153,6 +153,14 @@ def test_a_thing_of_another_kind_is_told_in_one_line():
     ]
 
 
+def test_of_another_error_its_code_is_told_too():
+    def failed(kind: str, code: str) -> list[Message]:
+        return [message("error", error={"type": kind, "code": code, "message": "no"})]
+
+    found = differences(failed("server_error", "a"), failed("invalid_request_error", "b"))
+    assert {one.field for one in found} == {"error.type", "error.code"}
+
+
 def test_two_answers_at_once_are_told_apart_by_their_ids():
     def both(first: str, second: str) -> list[Message]:
         one, other = answer(first, first + "i", "One."), answer(second, second + "i", "Two.")

@@ -5,25 +5,13 @@ A difference is a change of the wire. Where it is meant, they are recorded anew 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from open_realtime_pytest.process import ServerProcess
 from recordings.command import main
 from tests.support.places import DATA
-from tests.support.recorded_side import VIRTUAL
 
 RECORDED = sorted((DATA / "recordings").glob("*.jsonl"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServerProcess]:
-    process = ServerProcess(VIRTUAL)
-    try:
-        yield process
-    finally:
-        process.close()
 
 
 def test_there_are_ten():

@@ -276,7 +276,9 @@ async def test_an_event_of_another_server_may_be_ignored(run: Run):
     kinds = ["response.output_image.delta", "session.updated", "error"]
     ignored = (one for kind in kinds for one in ("--ignore", kind))
     async with other_server(says_more) as url:
+        _status, told, _err = await run("replay", RECORDED, "--url", url, "--fast")
         _status, out, _err = await run("replay", RECORDED, "--url", url, "--fast", *ignored)
+    assert "output_image" in told
     assert "output_image" not in out
 
 
